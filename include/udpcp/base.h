@@ -1,0 +1,158 @@
+/* base: what every layer stands on - error numbers, bounded cursors over bytes, interval sets, recycled
+ * buffers.
+ *
+ * Nothing here makes a system call or reads a clock. A function that can fail returns 0 (or a count) on
+ * success and a negative `enum error` otherwise. */
+#ifndef UDPCP_BASE_H
+#define UDPCP_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- errors: local failures only; what a peer did wrong is a close code (proto/wire.md section 7) ---- */
+enum error {
+  ERR_NONE = 0,
+  ERR_AGAIN = -1,     /* full or empty right now; try after the next event */
+  ERR_MALFORMED = -2, /* bytes that do not follow the format */
+  ERR_NO_SPACE = -3,  /* the caller's buffer is too small */
+  ERR_NO_MEMORY = -4,
+  ERR_CLOSED = -5,       /* the connection or session has ended */
+  ERR_UNAUTHENTIC = -6,  /* a packet whose tag does not fit */
+  ERR_NOT_FOUND = -7,    /* ENOENT, ENOTDIR */
+  ERR_EXISTS = -8,       /* EEXIST, ENOTEMPTY */
+  ERR_DENIED = -9,       /* EACCES, EPERM, EROFS */
+  ERR_DISK_FULL = -10,   /* ENOSPC, EDQUOT, EFBIG */
+  ERR_IO = -11,          /* EIO and what has no name of its own */
+  ERR_BAD_NAME = -12,    /* a name that the rules or the file system refuse (ENAMETOOLONG, ELOOP, EILSEQ) */
+  ERR_CHANGED = -13,     /* a source that is not what it was when it was announced */
+  ERR_ADDRESS = -14,     /* EADDRINUSE, EADDRNOTAVAIL */
+  ERR_UNREACHABLE = -15, /* ECONNREFUSED, ENETUNREACH, EHOSTUNREACH */
+  ERR_UNSUPPORTED = -16, /* the kernel does not know this call or option */
+  ERR_IS_FOLDER = -17,   /* EISDIR: a folder stands where a file should */
+  ERR_INTERRUPTED = -18,
+  ERR_TOO_MANY_FILES = -19, /* EMFILE, ENFILE */
+  ERR_MISMATCH = -20,       /* contents whose hash or digest does not fit */
+};
+
+/* One English phrase for an error, without a full stop, never NULL. */
+const char *error_text(int error);
+/* Translates errno; to be called on the line of the failed call. Never returns ERR_NONE. */
+int error_from_errno(int errno_value);
+
+/* ---- cursor: reading and writing within bounds; a step too far fails, sticks, and yields zeros ---- */
+struct reader {
+  const uint8_t *at, *end;
+  bool failed;
+};
+struct writer {
+  uint8_t *start, *at, *end;
+  bool failed;
+};
+
+void reader_init(struct reader *reader, const void *bytes, size_t size);
+size_t reader_left(const struct reader *reader);
+uint8_t read_u8(struct reader *reader);
+uint32_t read_u32(struct reader *reader); /* big-endian, as everything on the wire */
+uint64_t read_u64(struct reader *reader);
+/* The next `size` bytes in place, NULL (and failed) when fewer are left. */
+const uint8_t *read_bytes(struct reader *reader, size_t size);
+
+void writer_init(struct writer *writer, void *bytes, size_t size);
+size_t writer_left(const struct writer *writer);
+size_t writer_used(const struct writer *writer);
+void write_u8(struct writer *writer, uint8_t value);
+void write_u32(struct writer *writer, uint32_t value);
+void write_u64(struct writer *writer, uint64_t value);
+void write_bytes(struct writer *writer, const void *bytes, size_t size);
+
+/* ---- ranges: a set of disjoint half-open intervals of 64-bit numbers, ascending ---- */
+struct range {
+  uint64_t first, end; /* first <= x < end */
+};
+struct ranges {
+  struct range *at; /* ascending, disjoint, never adjacent */
+  uint32_t count, capacity;
+};
+
+/* The set borrows `storage`; it never allocates. */
+void ranges_init(struct ranges *set, struct range *storage, uint32_t capacity);
+/* Adds [first, end). ERR_NO_SPACE when that would need more than `capacity` intervals; then nothing changed.
+ */
+int ranges_add(struct ranges *set, uint64_t first, uint64_t end);
+/* Takes [first, end) out; the same error when a split finds no room. */
+int ranges_subtract(struct ranges *set, uint64_t first, uint64_t end);
+bool ranges_contains(const struct ranges *set, uint64_t first, uint64_t end);
+/* Drops the lowest interval. */
+void ranges_drop_lowest(struct ranges *set);
+
+/* ---- pool: buffers in power-of-two classes under one cap of bytes, recycled ---- */
+enum { POOL_CLASSES = 9, POOL_CLASS_BYTES_MIN = 1024, POOL_TRAILER_BYTES = 32 };
+struct pool;
+
+/* Capacity in bytes of a class: (1024 << class) + 32, so that 256 KiB of data and a trailer fit the last one.
+ */
+size_t pool_class_bytes(unsigned size_class);
+/* The smallest class that holds `size` bytes; POOL_CLASSES when none does. */
+unsigned pool_class_of(size_t size);
+/* NULL when out of memory. Takes no memory for buffers until they are asked for. */
+struct pool *pool_new(size_t bytes_max);
+/* Every buffer must have been given back. Takes NULL. */
+void pool_free(struct pool *pool);
+/* A buffer of that class, contents undefined, 64-byte aligned; NULL when the cap is reached. */
+uint8_t *pool_get(struct pool *pool, unsigned size_class);
+void pool_put(struct pool *pool, uint8_t *buffer, unsigned size_class);
+/* Memory promised to peers but not yet taken: whoever grants credit against the pool promises it here first,
+ * so that all grants together never exceed the cap. False, and nothing changed, when `bytes` more would. */
+bool pool_promise(struct pool *pool, size_t bytes);
+void pool_take_back(struct pool *pool, size_t bytes);
+size_t pool_bytes_promised(const struct pool *pool);
+size_t pool_bytes_used(const struct pool *pool);
+size_t pool_bytes_max(const struct pool *pool);
+
+/* ---- small values shared by layers ---- */
+/* A socket address as opaque bytes (a struct sockaddr_in or sockaddr_in6): compared and copied, never read.
+ */
+struct address {
+  uint32_t size; /* 0: none */
+  uint8_t bytes[28];
+};
+bool address_equal(const struct address *a, const struct address *b);
+
+/* One file or folder of a tree, as its sender saw it and as its receiver is to make it. */
+enum entry_kind { ENTRY_FILE = 0, ENTRY_FOLDER = 1 };
+enum { NAME_BYTES_MAX = 4096, NAME_COMPONENT_BYTES_MAX = 255 };
+struct entry {
+  enum entry_kind kind;
+  uint32_t mode;     /* permission bits */
+  uint64_t size;     /* bytes; folders: 0 */
+  int64_t mtime_s;   /* since the epoch */
+  uint32_t mtime_ns; /* below 10^9 */
+  uint32_t origin;   /* at the source: which of the user's paths it came from; never sent */
+  uint16_t name_size;
+  const uint8_t *name; /* bytes, not text: components joined by '/', no NUL; owner as said where it is used */
+};
+
+/* A deterministic generator (xoshiro256**) for jitter and tests; never for keys. */
+struct prng {
+  uint64_t state[4];
+};
+void prng_seed(struct prng *prng, uint64_t seed);
+uint64_t prng_next(struct prng *prng);
+uint64_t prng_below(struct prng *prng, uint64_t bound); /* uniform in [0, bound), bound > 0 */
+
+/* XXH3 by the widest instructions this CPU has, chosen at run time. Finds damage, stops no attacker. */
+uint64_t hash_64(const void *bytes, size_t size);
+/* The same value as over both pieces joined; `head` right before `body` in memory costs nothing extra. */
+uint64_t hash_64_of_two(const uint8_t *head, size_t head_size, const uint8_t *body, size_t body_size);
+struct hash128 {
+  uint8_t bytes[16]; /* XXH3-128, canonical (big-endian) form */
+};
+struct hash128 hash_128(const void *bytes, size_t size);
+
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+#define TIME_NEVER UINT64_MAX
+
+#endif

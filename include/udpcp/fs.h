@@ -1,0 +1,49 @@
+/* fs: real files - walking and reading sources, part files and their durable commit at a sink.
+ *
+ * Every function may block; they are called on file threads. A source is never written to. Below a sink's
+ * folder no symbolic link is followed and no path leaves the folder. */
+#ifndef UDPCP_FS_H
+#define UDPCP_FS_H
+
+#include "udpcp/base.h"
+
+/* ---- source: files and trees named by a user, walked depth first, a folder after what it holds ---- */
+struct source;
+enum { SOURCE_ERROR_BYTES = 256 };
+
+/* `paths` as typed (rsync's rule: with a trailing slash the contents arrive, not the last component).
+ * `prefix`: the folder below the receiver's DIR to arrive in, or NULL. A symbolic link named by the user is
+ * followed; links found in a tree, sockets, FIFOs and devices are reported by source_next with
+ * ERR_UNSUPPORTED. Paths are borrowed. */
+struct source *source_new(const char *const *paths, size_t count, const char *prefix);
+void source_free(struct source *source);
+/* See struct source_ops in udpcp/transfer.h; these are its members. Thread-safe but for source_next. */
+int source_next(struct source *source, struct entry *entry);
+struct source_file;
+int source_open(struct source *source, const struct entry *entry, struct source_file **file);
+int source_read(struct source_file *file, uint64_t offset, uint8_t *bytes, size_t size);
+int source_check(struct source_file *file, const struct entry *entry);
+void source_close(struct source_file *file);
+
+/* ---- sink: a folder to receive into ---- */
+struct sink;
+enum overwrite { OVERWRITE_NEVER, OVERWRITE_CHANGED, OVERWRITE_ALWAYS };
+struct sink_config {
+  const char *folder;
+  enum overwrite overwrite;
+  bool no_fsync;
+};
+/* Opens and holds the folder. NULL and *error: ERR_NOT_FOUND, ERR_DENIED (also when it cannot be written),
+ * ... */
+struct sink *sink_new(const struct sink_config *config, int *error);
+void sink_free(struct sink *sink);
+struct sink_file;
+/* See struct sink_ops in udpcp/transfer.h; these are its members, all thread-safe for different files. */
+int sink_begin(struct sink *sink, const struct entry *entry, bool dry,
+               struct sink_file **file); /* 0 wanted, 1 have */
+int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const uint8_t *bytes, size_t size);
+void sink_commit(struct sink *sink, struct sink_file *const *files, size_t count, int *results);
+void sink_abort(struct sink *sink, struct sink_file *file);
+int sink_folder(struct sink *sink, const struct entry *entry, bool dry);
+
+#endif

@@ -1,0 +1,101 @@
+/* io: the machine's side of the network loop - batched UDP sockets, clock, waiting, randomness, file threads.
+ */
+#ifndef UDPCP_IO_H
+#define UDPCP_IO_H
+
+#include "udpcp/base.h"
+
+/* ---- clock, random ---- */
+uint64_t clock_now_ns(void); /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts when there is none */
+
+/* ---- addresses ---- */
+enum family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
+enum { ADDRESS_TEXT_BYTES = 64 };
+/* Resolves a host name or literal into up to `max` addresses in the order to try. Count, or ERR_NOT_FOUND
+ * with *why an English phrase. */
+int address_resolve(const char *host, uint16_t port, enum family family, struct address *found, int max,
+                    const char **why);
+/* "192.0.2.1:4117" or "[2001:db8::1]:4117". */
+void address_text(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
+bool address_is_ipv6(const struct address *address); /* IPv4-mapped ones are IPv4 */
+
+/* ---- udp: one socket, trains of equal datagrams in and out (GSO, GRO), DF always set ---- */
+enum {
+  UDP_TRAIN_BYTES_MAX = 65507, /* one send or receive with offload, and one jumbo datagram */
+  UDP_TRAIN_SEGMENTS_MAX = 64, /* a kernel limit */
+  UDP_BATCH = 32,              /* trains a system call */
+  UDP_BUFFER_BYTES = 8 << 20,  /* asked of the kernel, each way */
+};
+struct udp;
+struct udp_config {
+  struct address bind_to;    /* size 0: any address of `family`, port 0 */
+  enum family family;        /* FAMILY_ANY: one dual-stack socket where the kernel can */
+  struct address connect_to; /* size 0: unconnected, answers many peers */
+  uint16_t port;             /* used when bind_to.size is 0 */
+  bool no_offload;           /* for tests: as if the kernel had neither GSO nor GRO */
+};
+/* One or more datagrams from one peer: `size` bytes in segments of `segment` bytes, the last may be shorter.
+ */
+struct train {
+  struct address peer;
+  uint8_t *bytes;
+  size_t size, segment;
+};
+struct udp_stats {
+  uint64_t datagrams_sent, datagrams_received, send_calls, receive_calls;
+  uint64_t kernel_drops;           /* SO_RXQ_OVFL: lost because the receive buffer was full */
+  uint64_t send_refused;           /* the kernel had no room: counted as not sent and tried again */
+  uint64_t unreachable;            /* ICMP said nobody is there (a hint: it can be forged) */
+  int receive_buffer, send_buffer; /* bytes, as read back */
+  bool gso, gro;
+};
+
+/* NULL on failure and *error: ERR_ADDRESS (port in use or not ours), ERR_DENIED, ... */
+struct udp *udp_open(const struct udp_config *config, int *error);
+void udp_close(struct udp *udp); /* takes NULL */
+int udp_fd(const struct udp *udp);
+uint16_t udp_port(const struct udp *udp);
+/* Receives up to `max` trains into the socket's own buffers, valid until the next call. Count, 0 when nothing
+ * waits, negative on a lasting failure. Datagrams cut short by the kernel are dropped. */
+int udp_receive(struct udp *udp, struct train *trains, int max);
+/* Sends trains in order. Returns how many were taken whole; fewer than `count` means the kernel is full: wait
+ * for the socket to be writable and offer the rest again (trains[n].bytes/size are advanced past what was
+ * taken of a train that had to go one by one). *refused_size is set to the datagram size when the interface
+ * said EMSGSIZE (that train is counted as taken: it is lost). Falls back from GSO at run time. */
+int udp_send(struct udp *udp, struct train *trains, int count, size_t *refused_size);
+void udp_get_stats(const struct udp *udp, struct udp_stats *stats);
+
+/* ---- wait: one epoll with ns deadlines ---- */
+struct wait;
+enum { WAIT_READ = 1, WAIT_WRITE = 2 };
+struct wait *wait_new(void);
+void wait_free(struct wait *wait);
+int wait_watch(struct wait *wait, int fd, int interest); /* adds or changes; interest 0 removes */
+/* Sleeps until something is ready or `deadline_ns` of clock_now_ns passes (TIME_NEVER: no deadline; past:
+ * polls). Returns 0 or negative; then wait_ready tells about each fd. */
+int wait_until(struct wait *wait, uint64_t deadline_ns);
+int wait_ready(const struct wait *wait, int fd); /* WAIT_ bits of the last wait_until */
+/* Blocks SIGINT, SIGTERM and SIGHUP for all threads and watches them; SIGPIPE is ignored. */
+int wait_watch_signals(struct wait *wait);
+/* The signal that came since, 0 for none. */
+int wait_take_signal(struct wait *wait);
+
+/* ---- worker: threads that run file work behind a bounded queue ---- */
+struct work {
+  struct work *next;
+  void (*run)(struct work *work);
+};
+struct worker;
+/* `threads` >= 1; at most `queued_max` pieces may be out at once. */
+struct worker *worker_new(unsigned threads, size_t queued_max);
+/* Waits for what is running, drops nothing: everything submitted has been run and may be taken. */
+void worker_free(struct worker *worker);
+size_t worker_room(const struct worker *worker);
+void worker_submit(struct worker *worker, struct work *work); /* worker_room() > 0, asserted */
+/* The next finished piece, NULL for none. */
+struct work *worker_take_done(struct worker *worker);
+/* Readable while finished pieces wait. */
+int worker_fd(const struct worker *worker);
+
+#endif

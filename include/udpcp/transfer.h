@@ -1,0 +1,149 @@
+/* transfer: files and trees over one connection (proto/transfer.md), without I/O and without files of its
+ * own.
+ *
+ * A sender or receiver is driven by one thread: feed it the connection's events, run the jobs it asks for (on
+ * any thread, in any order, several at once) and hand each back. Files are reached only inside job_run,
+ * through the source and sink tables, which the program binds to real files and the simulator to memory. */
+#ifndef UDPCP_TRANSFER_H
+#define UDPCP_TRANSFER_H
+
+#include "udpcp/base.h"
+#include "udpcp/transport.h"
+
+enum {
+  BLOCK_DATA_BYTES = 256 * 1024, /* of a file in one block */
+  OBJECTS_AHEAD_MAX = 4096,      /* announced and not yet answered for good */
+};
+
+/* ---- what a sender needs of files; every function returns 0 or a negative enum error unless said ---- */
+struct source_ops {
+  /* The next entry of the walk, folders after what they hold. 1: one was given, its name valid until the next
+   * call; 0: the walk is over; negative: something (entry->name) could not be looked at, the walk goes on. */
+  int (*next)(void *source, struct entry *entry);
+  /* Opens an announced file; ERR_CHANGED when it is no longer what `entry` says (kind, size, mtime). */
+  int (*open)(void *source, const struct entry *entry, void **file);
+  /* Reads exactly `size` bytes; ERR_CHANGED when the file has become shorter. */
+  int (*read)(void *source, void *file, uint64_t offset, uint8_t *bytes, size_t size);
+  /* Still what it was when opened? 0 or ERR_CHANGED. */
+  int (*check)(void *source, void *file, const struct entry *entry);
+  void (*close)(void *source, void *file);
+};
+
+enum sink_answer { SINK_WANTED = 0, SINK_HAVE = 1 };
+
+/* ---- what a receiver needs of files. `entry->name` has passed name_check ---- */
+struct sink_ops {
+  /* Looks at what stands there and, unless dry, makes an empty part file. A sink_answer, or negative:
+   * ERR_EXISTS when something different stands there that may not be replaced. *file is set when SINK_WANTED
+   * and not dry. */
+  int (*begin)(void *sink, const struct entry *entry, bool dry, void **file);
+  int (*write)(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size);
+  /* Makes `count` complete part files durable under their final names, together; one result a file. Ends the
+   * handles in any case; what failed leaves neither part nor final name behind. */
+  void (*commit)(void *sink, void *const *files, size_t count, int *results);
+  /* Removes the part file and ends the handle. */
+  void (*abort)(void *sink, void *file);
+  /* Makes a folder if it is not there, then gives it its mode and mtime (durably). */
+  int (*folder)(void *sink, const struct entry *entry, bool dry);
+};
+
+/* ---- jobs: file work for any thread ---- */
+struct job {
+  struct job *next; /* for the queues of whoever holds the job */
+  void (*run)(struct job *job);
+};
+/* Does the work: reads, hashes, encodes; decodes, verifies, writes, commits. Touches nothing but the job. */
+void job_run(struct job *job);
+
+/* ---- what to tell a person or a script ---- */
+enum report_kind {
+  REPORT_COMMITTED, /* durable under its final name at the receiver */
+  REPORT_HAVE,      /* the receiver had it already */
+  REPORT_FAILED,    /* `error` says why; `at_source` on which side */
+  REPORT_WOULD,     /* dry run: would be sent */
+};
+struct report {
+  enum report_kind kind;
+  struct entry entry; /* the name is valid until the next call */
+  int error;
+  bool at_source;
+};
+
+/* How a session ended, for exit codes and the last line. */
+enum outcome {
+  OUTCOME_RUNNING,
+  OUTCOME_COMPLETE, /* both ends know that everything was dealt with; single files may have failed: see counts
+                     */
+  OUTCOME_NO_ANSWER,   /* never connected */
+  OUTCOME_TIMEOUT,     /* the peer fell silent */
+  OUTCOME_REFUSED,     /* the peer does not let us */
+  OUTCOME_INTERRUPTED, /* one side's user ended it */
+  OUTCOME_PROTOCOL,    /* one side broke the protocol */
+  OUTCOME_LOCAL,       /* a local failure here ended it, `error` */
+  OUTCOME_REMOTE,      /* a local failure over there ended it */
+};
+
+struct progress {
+  uint64_t objects_seen, objects_done, objects_had, objects_failed; /* files and folders */
+  uint64_t objects_changed; /* of the failed: vanished or changed at the source */
+  uint64_t files_done, folders_done;
+  uint64_t bytes_seen;  /* sum of sizes announced so far */
+  uint64_t bytes_done;  /* of files committed or had */
+  uint64_t bytes_moved; /* file bytes acknowledged (sender) or written (receiver) */
+  bool walk_done;       /* bytes_seen is the total */
+  bool by_peer;         /* the end came from the other side */
+  enum outcome outcome;
+  int error;                         /* OUTCOME_LOCAL */
+  char reason[REASON_BYTES_MAX + 1]; /* what the peer said, or our own words */
+};
+
+/* ---- sender ---- */
+struct sender;
+struct sender_config {
+  const struct source_ops *ops;
+  void *source;
+  struct pool *pool; /* for blocks read and not yet acknowledged; borrowed, used by the driving thread only */
+  bool dry_run;
+};
+struct sender *sender_new(const struct sender_config *config, struct conn *conn);
+/* Every event of the connection passes here, in order. */
+void sender_on_event(struct sender *sender, uint64_t now_ns, const struct conn_event *event);
+/* Moves on whatever can move; to be called after events, finished jobs and datagrams. */
+void sender_step(struct sender *sender, uint64_t now_ns);
+/* The next file work to be done, NULL for none now. */
+struct job *sender_next_job(struct sender *sender);
+void sender_on_job(struct sender *sender, uint64_t now_ns, struct job *job);
+bool sender_next_report(struct sender *sender, struct report *report);
+void sender_get_progress(const struct sender *sender, struct progress *progress);
+/* After an end or a close there may be jobs still out: not 0 means wait for them before sender_free. */
+size_t sender_jobs_out(const struct sender *sender);
+/* Closes all files. Takes NULL. */
+void sender_free(struct sender *sender);
+
+/* ---- receiver: the same shape ---- */
+struct receiver;
+struct receiver_config {
+  const struct sink_ops *ops;
+  void *sink;
+  bool dry_run;
+};
+struct receiver *receiver_new(const struct receiver_config *config, struct conn *conn);
+void receiver_on_event(struct receiver *receiver, uint64_t now_ns, const struct conn_event *event);
+void receiver_step(struct receiver *receiver, uint64_t now_ns);
+struct job *receiver_next_job(struct receiver *receiver);
+void receiver_on_job(struct receiver *receiver, uint64_t now_ns, struct job *job);
+bool receiver_next_report(struct receiver *receiver, struct report *report);
+void receiver_get_progress(const struct receiver *receiver, struct progress *progress);
+/* When receiver_step wants to be called though nothing happens (a group waits to be committed); TIME_NEVER.
+ */
+uint64_t receiver_next_timeout(const struct receiver *receiver);
+/* File work still to be asked for or out (also after the connection's end: part files being removed). */
+size_t receiver_jobs_out(const struct receiver *receiver);
+void receiver_free(struct receiver *receiver);
+
+/* ---- names: pure rules, proto/transfer.md section 3 ---- */
+#define PART_NAME_PREFIX ".udpcp-" /* no component of a received name may begin like this */
+/* 0, or ERR_BAD_NAME. */
+int name_check(const uint8_t *name, size_t size);
+
+#endif

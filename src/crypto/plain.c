@@ -1,0 +1,171 @@
+/* plain: the handshake without secrets, and packets that carry a checksum (proto/wire.md section 8).
+ *
+ * Each end sends one message, a kind, a length and its parameters; the client first, the server when it has
+ * read the client's. No keys come of it. What protects a packet is XXH3-64 over header and payload: it finds
+ * damage on the way and stops no attacker, which is why both users must have asked for it. A checksum needs
+ * no key, but DATA packets wait for the handshake all the same: before it, nobody knows what they may hold.
+ */
+#include "udpcp/crypto.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  MESSAGE_KIND = 1,
+  MESSAGE_BYTES_MAX = 4096,
+  HEAD_BYTES_MAX = 3, /* kind, and a length below 2^14 as a varint */
+  CHECKSUM_BYTES = 8,
+};
+
+struct plain {
+  enum crypto_role role;
+  bool failed;
+  bool peer_done;      /* the peer's message has been read in full */
+  size_t in_size;      /* of the peer's message, so far */
+  size_t out_size;     /* of ours; 0 before start */
+  size_t out_given;    /* of that, handed out */
+  size_t params_start; /* in the peer's message */
+  uint8_t in[MESSAGE_BYTES_MAX];
+  uint8_t out[MESSAGE_BYTES_MAX];
+};
+
+static int plain_start(void *state, const uint8_t *params, size_t size) {
+  struct plain *plain = state;
+  assert(plain->out_size == 0 && "a handshake starts once");
+  assert(params || size == 0);
+  if (size > MESSAGE_BYTES_MAX - HEAD_BYTES_MAX) return ERR_NO_SPACE;
+  struct writer writer;
+  writer_init(&writer, plain->out, sizeof(plain->out));
+  write_u8(&writer, MESSAGE_KIND);
+  if (size < 64) {
+    write_u8(&writer, (uint8_t)size);
+  } else {
+    write_u8(&writer, (uint8_t)(0x40 | size >> 8));
+    write_u8(&writer, (uint8_t)size);
+  }
+  write_bytes(&writer, params, size);
+  assert(!writer.failed);
+  plain->out_size = writer_used(&writer);
+  return 0;
+}
+
+/* The length behind the kind, a varint of any size. Fails the reader when it has not come in full. */
+static uint64_t read_length(struct reader *reader) {
+  uint8_t first = read_u8(reader);
+  unsigned more = (1u << (first >> 6)) - 1;
+  uint64_t length = first & 0x3f;
+  for (unsigned i = 0; i < more; i++)
+    length = length << 8 | read_u8(reader);
+  return length;
+}
+
+static int plain_on_handshake(void *state, enum crypto_level level, const uint8_t *bytes, size_t size) {
+  struct plain *plain = state;
+  if (size == 0) return plain->failed ? ERR_MALFORMED : 0;
+  if (plain->failed || level != LEVEL_INITIAL || plain->peer_done ||
+      size > sizeof(plain->in) - plain->in_size)
+    goto fail;
+  memcpy(plain->in + plain->in_size, bytes, size);
+  plain->in_size += size;
+  struct reader reader;
+  reader_init(&reader, plain->in, plain->in_size);
+  if (read_u8(&reader) != MESSAGE_KIND) goto fail;
+  uint64_t length = read_length(&reader);
+  if (reader.failed) return 0;
+  plain->params_start = plain->in_size - reader_left(&reader);
+  if (length > MESSAGE_BYTES_MAX - plain->params_start || reader_left(&reader) > length) goto fail;
+  plain->peer_done = reader_left(&reader) == length;
+  return 0;
+fail:
+  plain->failed = true;
+  return ERR_MALFORMED;
+}
+
+static size_t plain_next_handshake(void *state, enum crypto_level level, uint8_t *bytes, size_t capacity) {
+  struct plain *plain = state;
+  bool may_send = !plain->failed && (plain->role == ROLE_CLIENT || plain->peer_done);
+  if (level != LEVEL_INITIAL || !may_send) return 0;
+  size_t size = plain->out_size - plain->out_given;
+  if (size > capacity) size = capacity;
+  if (size > 0) memcpy(bytes, plain->out + plain->out_given, size);
+  plain->out_given += size;
+  return size;
+}
+
+/* The client is done when it has read the answer, the server when it has also given its own. */
+static bool plain_is_complete(void *state) {
+  const struct plain *plain = state;
+  bool given = plain->out_size > 0 && plain->out_given == plain->out_size;
+  return !plain->failed && plain->peer_done && given;
+}
+
+static enum crypto_level plain_send_level(void *state) {
+  return plain_is_complete(state) ? LEVEL_DATA : LEVEL_INITIAL;
+}
+
+static const uint8_t *plain_peer_params(void *state, size_t *size) {
+  const struct plain *plain = state;
+  *size = plain->peer_done ? plain->in_size - plain->params_start : 0;
+  return plain->peer_done ? plain->in + plain->params_start : NULL;
+}
+
+static size_t plain_tag_size(void *state, enum crypto_level level) {
+  (void)state, (void)level;
+  return CHECKSUM_BYTES;
+}
+
+static bool has_level(void *state, enum crypto_level level) {
+  assert(level < CRYPTO_LEVELS);
+  return level != LEVEL_DATA || plain_is_complete(state);
+}
+
+static int plain_seal(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
+                      const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size,
+                      uint8_t *out) {
+  (void)key_phase, (void)number;
+  if (!has_level(state, level)) return ERR_AGAIN;
+  /* Copied first, so that the hash reads what the copy has just brought into the cache. */
+  if (out != payload && size > 0) memcpy(out, payload, size);
+  struct writer writer;
+  writer_init(&writer, out + size, CHECKSUM_BYTES);
+  write_u64(&writer, hash_64_of_two(header, header_size, out, size));
+  return 0;
+}
+
+static int plain_open(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
+                      const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size,
+                      uint8_t *out) {
+  (void)key_phase, (void)number;
+  if (!has_level(state, level)) return ERR_AGAIN;
+  if (size < CHECKSUM_BYTES) return ERR_UNAUTHENTIC;
+  size -= CHECKSUM_BYTES;
+  struct reader reader;
+  reader_init(&reader, payload + size, CHECKSUM_BYTES);
+  if (read_u64(&reader) != hash_64_of_two(header, header_size, payload, size)) return ERR_UNAUTHENTIC;
+  if (out != payload && size > 0) memcpy(out, payload, size);
+  return 0;
+}
+
+static void plain_free(void *state) { free(state); }
+
+static const struct crypto_ops plain_ops = {
+    .start = plain_start,
+    .on_handshake = plain_on_handshake,
+    .next_handshake = plain_next_handshake,
+    .send_level = plain_send_level,
+    .is_complete = plain_is_complete,
+    .peer_params = plain_peer_params,
+    .tag_size = plain_tag_size,
+    .seal = plain_seal,
+    .open = plain_open,
+    .free = plain_free,
+};
+
+struct crypto crypto_plain_new(enum crypto_role role) {
+  assert(role == ROLE_CLIENT || role == ROLE_SERVER);
+  struct plain *plain = calloc(1, sizeof(*plain));
+  if (!plain) return (struct crypto){0};
+  plain->role = role;
+  return (struct crypto){&plain_ops, plain};
+}
