@@ -1,0 +1,57 @@
+/* blocks_in: blocks being received (proto/transport.md section 9).
+ *
+ * Fragments come in any order and more than once; a block is handed on when it is whole. Memory comes from a
+ * shared pool and only within what was granted to the peer, so a peer that opens blocks and never finishes
+ * them holds no more than its window. A fragment that finds no room is treated like a lost packet. */
+#ifndef TRANSPORT_BLOCKS_IN_H
+#define TRANSPORT_BLOCKS_IN_H
+
+#include "udpcp/wire.h"
+
+enum {
+  BLOCKS_IN_MAX = 1024,       /* partly received at once */
+  BLOCK_FRAGMENT_RANGES = 64, /* holes a block may have */
+  BLOCKS_FINISHED_RANGES = 4096,
+};
+
+struct block_in {
+  uint64_t number;
+  uint8_t *bytes;
+  uint32_t size;     /* known once the last fragment is here, else 0 */
+  uint32_t received; /* bytes */
+  uint32_t next;     /* free, hash bucket or finished list */
+  uint8_t size_class;
+  struct ranges have;
+  struct range storage[BLOCK_FRAGMENT_RANGES];
+};
+
+struct blocks_in {
+  struct pool *pool;
+  struct block_in *slots;
+  uint32_t *buckets;               /* BLOCKS_IN_MAX of them */
+  uint32_t used, free, last;       /* last: slot of the previous fragment, most likely the next one's too */
+  uint32_t ready_head, ready_tail; /* whole blocks waiting for their event, oldest first */
+  uint32_t partial;                /* slots that hold a block not yet whole */
+  struct range *finished_storage;
+  struct ranges finished; /* numbers of whole blocks */
+  uint64_t window;        /* bytes of class capacity the peer may have open at most */
+  uint64_t granted, opened, released;
+  uint64_t bytes_received; /* payload, without duplicates */
+};
+
+int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window);
+/* Gives partial and undelivered buffers back to the pool, and the promise. */
+void blocks_in_clear(struct blocks_in *in);
+/* One fragment. 0; ERR_AGAIN: no room, treat the packet as lost; ERR_MALFORMED: it contradicts earlier ones;
+ * ERR_NO_SPACE: the block goes beyond the grant. */
+int blocks_in_on_fragment(struct blocks_in *in, const struct block_header *header, const uint8_t *bytes,
+                          size_t size);
+bool blocks_in_is_ready(const struct blocks_in *in);
+/* Takes the oldest whole block; its buffer is the caller's. */
+bool blocks_in_take(struct blocks_in *in, uint8_t **bytes, size_t *size, unsigned *size_class);
+void blocks_in_release(struct blocks_in *in, uint8_t *bytes, unsigned size_class);
+/* What the grant could be by now: raises `granted` and returns true when the step is worth a frame. */
+bool blocks_in_grant(struct blocks_in *in);
+void blocks_in_check(const struct blocks_in *in);
+
+#endif

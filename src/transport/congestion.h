@@ -1,0 +1,85 @@
+/* congestion: the one interface the connection knows of any congestion controller (proto/transport.md section
+ * 6).
+ *
+ * A controller gets one batched event per acknowledgement, never one a packet, and answers with a window and,
+ * when it has one, a pacing rate. All counts are bytes of UDP payload. */
+#ifndef TRANSPORT_CONGESTION_H
+#define TRANSPORT_CONGESTION_H
+
+#include "transport/hystart.h"
+#include "transport/rtt.h"
+
+enum { CONGESTION_DATAGRAMS_MIN = 2 }; /* the window never falls below: RFC 9002 section 7.2 */
+
+struct congestion_ack {
+  uint64_t now_ns;
+  uint64_t bytes_acked;     /* newly acknowledged by this frame */
+  uint64_t bytes_in_flight; /* before this frame took effect */
+  uint64_t largest_acked;   /* packet number */
+  uint64_t largest_sent_ns; /* when that packet was sent */
+  uint64_t next_number;     /* the packet number that will be sent next: rounds are counted by it */
+  const struct rtt *rtt;    /* after this frame's sample */
+  bool has_sample;          /* this frame gave an RTT sample */
+  bool app_limited;         /* the window was not what held the sender back */
+};
+
+struct congestion_loss {
+  uint64_t now_ns;
+  uint64_t bytes_lost;
+  uint64_t bytes_in_flight;
+  uint64_t largest_lost; /* packet number */
+  uint64_t largest_lost_sent_ns;
+  uint64_t next_number;
+  bool persistent; /* RFC 9002 section 7.6 */
+};
+
+/* Bytes where RFC 9438 counts segments: W_max, W_est, cwnd_prior, K and t_epoch of its section 4.1. */
+struct cubic_state {
+  uint64_t window, threshold;
+  double window_max, window_estimate, window_prior, k_s;
+  uint64_t epoch_start_ns; /* 0: no congestion avoidance epoch runs */
+};
+
+struct cubic {
+  struct cubic_state now;  /* window and threshold stand in struct congestion and are unused here */
+  struct cubic_state undo; /* what the last reduction replaced; window 0: nothing to restore */
+  struct hystart hystart;
+  double growth;         /* not yet worth a byte */
+  uint64_t recovery_end; /* losses of packets below this number belong to the event already answered */
+  uint64_t accounted_ns; /* the epoch's time is right up to here */
+  uint64_t smoothed_ns;  /* 0: no sample yet */
+  bool idle;             /* everything is acknowledged, nothing sent since */
+};
+
+struct congestion {
+  const struct congestion_ops *ops;
+  uint64_t window;           /* bytes that may be in flight */
+  uint64_t threshold;        /* slow start ends here; UINT64_MAX at first */
+  uint64_t rate_bytes_per_s; /* pacing rate; 0 before the first RTT sample: the first window is one burst */
+  uint64_t datagram_bytes;   /* current size of a full datagram */
+  union {
+    struct cubic cubic;
+  };
+};
+
+struct congestion_ops {
+  const char *name;
+  void (*init)(struct congestion *cc);
+  /* A packet that counts in flight; `bytes_in_flight` with it. */
+  void (*on_sent)(struct congestion *cc, uint64_t now_ns, uint64_t bytes_in_flight, size_t size);
+  void (*on_ack)(struct congestion *cc, const struct congestion_ack *ack);
+  /* Losses found by one event, or a rise of the peer's CE count (bytes_lost 0, largest_lost the largest
+   * acked). */
+  void (*on_loss)(struct congestion *cc, const struct congestion_loss *loss);
+  /* Every packet of the last loss event has been acknowledged after all: RFC 9438 section 4.9, RFC 4015. */
+  void (*on_spurious_loss)(struct congestion *cc, uint64_t now_ns);
+};
+
+extern const struct congestion_ops congestion_cubic;
+
+/* The window at the start: RFC 9002 section 7.2. */
+void congestion_init(struct congestion *cc, const struct congestion_ops *ops, size_t datagram_bytes);
+/* The path's size changed: a window still at its start follows it, any other only keeps its minimum. */
+void congestion_set_datagram_bytes(struct congestion *cc, size_t datagram_bytes);
+
+#endif

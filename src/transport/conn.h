@@ -1,0 +1,123 @@
+/* conn: the state of one connection, shared by the files that drive it (proto/transport.md).
+ *
+ *   conn.c           life: new, state changes, close, events, what the user calls
+ *   conn_input.c     a datagram comes in: open, dispatch its frames by a table
+ *   conn_output.c    a datagram goes out: what to put into it, in which order
+ *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
+ *
+ * Everything else in this folder is a leaf: it knows nothing of connections. */
+#ifndef TRANSPORT_CONN_H
+#define TRANSPORT_CONN_H
+
+#include "transport/ack_tracker.h"
+#include "transport/blocks_in.h"
+#include "transport/blocks_out.h"
+#include "transport/congestion.h"
+#include "transport/loss.h"
+#include "transport/mtu_probe.h"
+#include "transport/pacer.h"
+#include "transport/path.h"
+#include "transport/sent_packets.h"
+#include "transport/stream.h"
+#include "udpcp/transport.h"
+
+enum {
+  SENT_RING_HANDSHAKE = 64,
+  SENT_RING_CLIENT = 1 << 15, /* 48 MB of full datagrams in flight */
+  SENT_RING_SERVER = 1 << 12, /* sends acknowledgements and results */
+  CRYPTO_BYTES_MAX = 8192,    /* of one level, unread */
+  CLOSE_REPEATS_MAX = 3,
+  KEEPALIVE_PARTS = 3, /* a PING after this part of the idle time */
+  ACKS_PER_WINDOW = 8, /* asked of the peer by ACK_FREQUENCY */
+  ACK_PACKETS_MAX = 128,
+  ACK_DELAY_NS_MIN = 50000,
+  PATH_BYTES_MIN = 128, /* less than this is not worth a datagram to an address not yet validated */
+};
+#define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
+
+enum conn_state {
+  CONN_HANDSHAKE,   /* keys are being agreed */
+  CONN_ESTABLISHED, /* data may flow */
+  CONN_CLOSING,     /* we said CLOSE and wait for the peer to say it too */
+  CONN_DRAINING,    /* the peer said CLOSE, or all is over: nothing is sent but one CLOSE in answer */
+  CONN_STATES
+};
+
+/* One packet number space (RFC 9000 section 12.3); there is one a crypto level. */
+struct space {
+  bool live;
+  struct sent_packets sent;
+  struct ack_tracker acks;
+  struct stream_send crypto_out;
+  struct stream_recv crypto_in;
+  struct loss loss;
+  uint32_t probes_owed; /* datagrams a probe timeout released, not held back by window or pacer */
+};
+
+struct conn {
+  enum conn_state state;
+  enum crypto_role role;
+  struct crypto crypto;
+  struct conn_config config; /* as given; crypto is moved out */
+  struct cid local_cid, peer_cid, original_cid;
+  uint8_t token[TOKEN_BYTES_MAX]; /* client: from a RETRY */
+  size_t token_size;
+  bool has_peer_params, confirmed; /* confirmed: READY sent or received */
+  bool had_answer;                 /* client: some authentic packet of the server's arrived */
+  struct params peer_params;
+  struct prng prng;
+
+  struct space spaces[CRYPTO_LEVELS];
+  struct path path;
+  struct rtt rtt;
+  struct congestion congestion;
+  struct pacer pacer;
+  struct mtu_probe mtu;
+  bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
+
+  struct stream_send control_out;
+  struct stream_recv control_in;
+  struct blocks_out blocks_out;
+  struct blocks_in blocks_in;
+  bool ping_pending, ready_pending, max_data_pending, ack_frequency_pending;
+  uint64_t ack_packets_told, ack_delay_told_ns; /* what the peer was asked for by ACK_FREQUENCY */
+
+  uint64_t started_ns, last_received_ns, idle_timeout_ns;
+  uint64_t paced_until_ns; /* set when the pacer ended the sending, else TIME_NEVER */
+
+  /* one loss event: from the first loss until a packet sent after it is acknowledged */
+  uint64_t episode_lost, episode_spurious, episode_end;
+
+  bool established_event, closed_event; /* waiting to be taken */
+  uint64_t control_told;                /* in-order bytes the last CONTROL event covered */
+  enum closed_by closed_by;
+  uint64_t close_code;
+  char close_reason[REASON_BYTES_MAX + 1];
+  bool close_pending;     /* a CLOSE is to be sent */
+  bool closed_in_initial; /* it was said at that level: now at the other */
+  uint32_t closes_sent;
+  uint64_t close_at_ns; /* the next repetition */
+
+  struct conn_stats stats;
+};
+
+/* conn.c */
+void conn_set_state(struct conn *conn, enum conn_state state);
+/* Our own verdict: the peer broke a rule, or something here failed. Keeps the first verdict. */
+void conn_fail(struct conn *conn, uint64_t now_ns, uint64_t code, const char *reason);
+/* The connection is over without a word to send. */
+void conn_end(struct conn *conn, enum closed_by by, uint64_t code, const char *reason);
+void conn_drop_space(struct conn *conn, enum crypto_level level);
+/* Lets the handshake produce and take bytes; establishes the connection when it is complete. */
+void conn_drive_handshake(struct conn *conn, uint64_t now_ns);
+
+/* conn_recovery.c */
+void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
+/* Loss by time and probe timeouts of all spaces. */
+void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns);
+uint64_t conn_recovery_deadline(const struct conn *conn);
+uint64_t conn_probe_timeout_ns(const struct conn *conn);
+/* A new size of full datagrams is known. */
+void conn_apply_mtu(struct conn *conn, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,338 @@
+/* conn_output: a datagram goes out (proto/transport.md sections 4 to 9).
+ *
+ * What goes first: the handshake, then frames (acknowledgements, control), then lost fragments, then new
+ * ones. Bulk packets carry one fragment each and fill the datagram, so that they leave in trains of equal
+ * size; their payload is sealed straight from the block into the datagram. */
+#include "transport/conn.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A packet being built in place: frames go behind the room for its header. */
+struct build {
+  struct packet packet;
+  struct sent_packet record;
+  enum crypto_level level;
+  uint8_t *datagram;
+  size_t header_size, tag_size;
+  struct writer payload;
+};
+
+static void build_begin(struct build *build, struct conn *conn, uint64_t now_ns, enum packet_type type,
+                        uint8_t *datagram, size_t limit) {
+  memset(build, 0, offsetof(struct build, payload));
+  build->level = type == PACKET_INITIAL     ? LEVEL_INITIAL
+                 : type == PACKET_HANDSHAKE ? LEVEL_HANDSHAKE
+                                            : LEVEL_DATA;
+  build->datagram = datagram;
+  build->packet.type = type;
+  build->packet.version = WIRE_VERSION;
+  build->packet.destination = conn->peer_cid;
+  build->packet.source = conn->local_cid;
+  build->packet.number = conn->spaces[build->level].sent.next;
+  if (type == PACKET_INITIAL && conn->token_size > 0) {
+    build->packet.token = conn->token;
+    build->packet.token_size = conn->token_size;
+  }
+  build->record.sent_ns = now_ns;
+  build->record.slot = BLOCK_SLOT_NONE;
+  build->tag_size = conn->crypto.ops->tag_size(conn->crypto.state, build->level);
+  if (type == PACKET_BLOCK) return;
+  build->header_size = packet_header_size(&build->packet);
+  assert(limit > build->header_size + build->tag_size);
+  writer_init(&build->payload, datagram + build->header_size, limit - build->header_size - build->tag_size);
+}
+
+/* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
+static size_t build_finish(struct build *build, struct conn *conn, const uint8_t *payload,
+                           size_t payload_size) {
+  struct space *space = &conn->spaces[build->level];
+  build->packet.payload_size = payload_size + build->tag_size;
+  struct writer header;
+  writer_init(&header, build->datagram, build->header_size);
+  packet_write(&build->packet, &header);
+  assert(!header.failed && writer_used(&header) == build->header_size);
+  int error = conn->crypto.ops->seal(conn->crypto.state, build->level, build->packet.key_phase,
+                                     build->packet.number, build->datagram, build->header_size, payload,
+                                     payload_size, build->datagram + build->header_size);
+  assert(!error && "a packet is only built at a level that has keys");
+  size_t size = build->header_size + build->packet.payload_size;
+  build->record.size = (uint16_t)size;
+  sent_packets_add(&space->sent, &build->record);
+  path_on_sent(&conn->path, size);
+  conn->stats.packets_sent++;
+  conn->stats.bytes_sent += size;
+  if (build->record.flags & SENT_HAS_ACK) {
+    ack_tracker_on_sent(&space->acks);
+    conn->stats.acks_sent++;
+  }
+  if (build->record.flags & SENT_ELICITING) {
+    if (space->probes_owed > 0) space->probes_owed--;
+    if (build->level == LEVEL_DATA) {
+      conn->congestion.ops->on_sent(&conn->congestion, build->record.sent_ns, space->sent.bytes_in_flight,
+                                    size);
+      pacer_on_sent(&conn->pacer, build->record.sent_ns, size);
+    }
+  }
+  return size;
+}
+
+static size_t build_finish_frames(struct build *build, struct conn *conn) {
+  assert(!build->payload.failed && "every frame was measured before it was written");
+  size_t size = writer_used(&build->payload);
+  /* An ack-eliciting INITIAL fills its datagram: proof that the path carries the least size, and no
+   * amplifier. */
+  if (build->packet.type == PACKET_INITIAL && build->record.flags & SENT_ELICITING) {
+    struct frame padding = {.type = FRAME_PADDING, .padding_size = writer_left(&build->payload)};
+    if (padding.padding_size > 0) frame_write(&padding, &build->payload);
+    size = writer_used(&build->payload);
+  }
+  return build_finish(build, conn, build->payload.start, size);
+}
+
+/* Writes the frame if it fits. */
+static bool put_frame(struct build *build, const struct frame *frame, unsigned flags) {
+  if (frame_size(frame) > writer_left(&build->payload)) return false;
+  frame_write(frame, &build->payload);
+  build->record.flags |= (uint16_t)flags;
+  return true;
+}
+
+static void put_ack(struct build *build, struct conn *conn) {
+  const struct ack_tracker *acks = &conn->spaces[build->level].acks;
+  if (!ack_tracker_has_news(acks)) return;
+  struct frame frame = {.type = FRAME_ACK};
+  for (uint32_t ranges_max = ACK_RANGES_MAX; ranges_max > 0; ranges_max /= 2) {
+    ack_tracker_fill(acks, build->record.sent_ns, ranges_max, &frame.ack);
+    if (!put_frame(build, &frame, SENT_HAS_ACK)) continue;
+    build->record.ack_largest = frame.ack.ranges[0].end - 1;
+    return;
+  }
+}
+
+static void put_stream(struct build *build, struct stream_send *stream, enum frame_type type) {
+  struct frame frame = {.type = type};
+  size_t room = writer_left(&build->payload);
+  size_t overhead = 1 + varint_size(stream->end) + varint_size(room);
+  if (!stream_send_pending(stream) || room <= overhead) return;
+  frame.stream.size = stream_send_next(stream, room - overhead, &frame.stream.offset, &frame.stream.bytes);
+  if (frame.stream.size == 0) return;
+  bool fits = put_frame(build, &frame, SENT_STREAM | SENT_ELICITING);
+  assert(fits && "the overhead is the most there can be");
+  build->record.stream_offset = frame.stream.offset;
+  build->record.stream_size = (uint16_t)frame.stream.size;
+}
+
+/* ---- handshake ---- */
+
+static size_t next_handshake_packet(struct conn *conn, uint64_t now_ns, enum crypto_level level,
+                                    uint8_t *bytes) {
+  struct space *space = &conn->spaces[level];
+  if (!space->live || conn->crypto.ops->send_level(conn->crypto.state) < level) return 0;
+  bool crypto = stream_send_pending(&space->crypto_out) || space->probes_owed > 0;
+  if (!crypto && !ack_tracker_is_due(&space->acks, now_ns)) return 0;
+  if (path_allowance(&conn->path) < DATAGRAM_BYTES_MIN || !sent_packets_have_room(&space->sent)) return 0;
+  struct build build;
+  build_begin(&build, conn, now_ns, level == LEVEL_INITIAL ? PACKET_INITIAL : PACKET_HANDSHAKE, bytes,
+              DATAGRAM_BYTES_MIN);
+  put_ack(&build, conn);
+  put_stream(&build, &space->crypto_out, FRAME_CRYPTO);
+  if (space->probes_owed > 0) put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING);
+  return build_finish_frames(&build, conn);
+}
+
+/* ---- frames ---- */
+
+static bool challenge_is_due(const struct conn *conn, uint64_t now_ns) {
+  return path_challenge_is_due(&conn->path, now_ns);
+}
+
+/* Frames that ask for an acknowledgement, but for blocks. */
+static bool has_eliciting_frames(const struct conn *conn, uint64_t now_ns) {
+  return conn->ping_pending || conn->ready_pending || conn->max_data_pending || conn->ack_frequency_pending ||
+         conn->path.response_pending || stream_send_pending(&conn->control_out) ||
+         challenge_is_due(conn, now_ns);
+}
+
+/* A receiver that only acknowledges would never learn which ranges it may forget. */
+static bool wants_ack_of_acks(const struct conn *conn, uint64_t now_ns) {
+  const struct space *space = &conn->spaces[LEVEL_DATA];
+  return space->acks.received.count > 4 && space->sent.eliciting_in_flight == 0 &&
+         now_ns - space->sent.last_eliciting_ns > conn->rtt.smoothed_ns;
+}
+
+static void put_signals(struct build *build, struct conn *conn, uint64_t now_ns) {
+  struct frame frame = {.type = FRAME_READY};
+  if (conn->ready_pending && put_frame(build, &frame, SENT_READY | SENT_ELICITING))
+    conn->ready_pending = false;
+  frame = (struct frame){.type = FRAME_MAX_DATA, .max_data = conn->blocks_in.granted};
+  if (conn->max_data_pending && put_frame(build, &frame, SENT_MAX_DATA | SENT_ELICITING))
+    conn->max_data_pending = false;
+  frame = (struct frame){.type = FRAME_ACK_FREQUENCY,
+                         .ack_frequency = {conn->ack_packets_told, conn->ack_delay_told_ns / NS_PER_US}};
+  if (conn->ack_frequency_pending && put_frame(build, &frame, SENT_ACK_FREQUENCY | SENT_ELICITING))
+    conn->ack_frequency_pending = false;
+  frame = (struct frame){.type = FRAME_PATH_RESPONSE, .path = conn->path.response};
+  if (conn->path.response_pending && put_frame(build, &frame, SENT_ELICITING))
+    conn->path.response_pending = false;
+  frame = (struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge};
+  if (challenge_is_due(conn, now_ns) && put_frame(build, &frame, SENT_ELICITING))
+    path_on_challenge_sent(&conn->path, now_ns, conn_probe_timeout_ns(conn));
+  frame = (struct frame){.type = FRAME_PING};
+  if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) && put_frame(build, &frame, SENT_ELICITING))
+    conn->ping_pending = false;
+}
+
+/* Whole small blocks, as many as fit. */
+static void put_small_blocks(struct build *build, struct conn *conn) {
+  struct block_out *block;
+  while ((block = blocks_out_head(&conn->blocks_out)) && block->next_offset == 0 &&
+         block->size < writer_left(&build->payload)) {
+    struct frame frame = {
+        .type = FRAME_BLOCK,
+        .block = {.header = {.number = block->number, .size_class = block->size_class, .fin = true},
+                  .bytes = block->bytes,
+                  .size = block->size}};
+    if (!put_frame(build, &frame, SENT_CHAIN | SENT_ELICITING)) return;
+    uint32_t slot = blocks_out_slot(&conn->blocks_out, block);
+    conn->stats.block_bytes_sent += block->size;
+    blocks_out_advance(&conn->blocks_out, block->size);
+    build->record.slot = blocks_out_chain(&conn->blocks_out, slot, build->record.slot);
+  }
+}
+
+/* ---- bulk ---- */
+
+static size_t next_fragment_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  struct lost_fragment *lost = sent_packets_next_lost(&space->sent);
+  struct block_out *block = lost ? &conn->blocks_out.slots[lost->slot] : blocks_out_head(&conn->blocks_out);
+  if (!block) return 0;
+  struct build build;
+  build_begin(&build, conn, now_ns, PACKET_BLOCK, bytes, limit);
+  uint32_t offset = lost ? lost->offset : block->next_offset;
+  uint32_t length = lost ? lost->length : block->size - block->next_offset;
+  build.packet.block =
+      (struct block_header){.number = block->number, .offset = offset, .size_class = block->size_class};
+  build.header_size = packet_header_size(&build.packet);
+  size_t room = limit - build.header_size - build.tag_size;
+  if (length > room) length = (uint32_t)room;
+  build.packet.block.fin = offset + length == block->size;
+  build.record.flags = SENT_FRAGMENT | SENT_ELICITING;
+  build.record.slot = blocks_out_slot(&conn->blocks_out, block);
+  build.record.offset = offset;
+  build.record.length = length;
+  conn->stats.block_bytes_sent += length;
+  if (lost) {
+    conn->stats.block_bytes_resent += length;
+    sent_packets_resent(&space->sent, length);
+  } else {
+    blocks_out_advance(&conn->blocks_out, length);
+  }
+  return build_finish(&build, conn, block->bytes + offset, length);
+}
+
+static size_t next_mtu_probe(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
+  size_t size = conn->path.validated ? mtu_probe_next(&conn->mtu, now_ns) : 0;
+  if (size == 0) return 0;
+  struct build build;
+  build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, size);
+  put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING | SENT_MTU_PROBE);
+  struct frame padding = {.type = FRAME_PADDING, .padding_size = writer_left(&build.payload)};
+  put_frame(&build, &padding, 0);
+  mtu_probe_on_sent(&conn->mtu, size);
+  return build_finish_frames(&build, conn);
+}
+
+/* ---- what may be sent ---- */
+
+enum permission { MAY_SEND, WINDOW_FULL, PACED };
+
+static enum permission may_send(struct conn *conn, uint64_t now_ns) {
+  const struct space *space = &conn->spaces[LEVEL_DATA];
+  if (space->probes_owed > 0) return MAY_SEND;
+  if (space->sent.bytes_in_flight + conn->mtu.current > conn->congestion.window) return WINDOW_FULL;
+  uint64_t at_ns = pacer_next_ns(&conn->pacer, now_ns);
+  if (at_ns <= now_ns) return MAY_SEND;
+  conn->paced_until_ns = at_ns;
+  return PACED;
+}
+
+static bool head_fits_whole(const struct conn *conn, size_t limit) {
+  const size_t overhead = SHORT_HEADER_BYTES + TAG_BYTES_MAX + 2 + 8 + 4 + 4;
+  const struct block_out *head = blocks_out_head(&conn->blocks_out);
+  return head && head->next_offset == 0 && head->size + overhead <= limit;
+}
+
+static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  if (limit < PATH_BYTES_MIN || !sent_packets_have_room(&space->sent)) return 0;
+  size_t probe_size = next_mtu_probe(conn, now_ns, bytes);
+  if (probe_size > 0) return probe_size;
+  bool lost = sent_packets_next_lost(&space->sent) != NULL;
+  bool frames = has_eliciting_frames(conn, now_ns);
+  bool blocks = lost || blocks_out_head(&conn->blocks_out) != NULL;
+  enum permission permission = frames || blocks ? may_send(conn, now_ns) : MAY_SEND;
+  if (frames || blocks) conn->app_limited = false;
+  if (permission != MAY_SEND) frames = blocks = false;
+  bool small = blocks && !lost && head_fits_whole(conn, limit);
+  if (frames || small || ack_tracker_is_due(&space->acks, now_ns)) {
+    struct build build;
+    build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
+    put_ack(&build, conn);
+    if (frames || wants_ack_of_acks(conn, now_ns)) put_signals(&build, conn, now_ns);
+    if (frames) put_stream(&build, &conn->control_out, FRAME_CONTROL);
+    if (small) put_small_blocks(&build, conn);
+    if (writer_used(&build.payload) > 0) return build_finish_frames(&build, conn);
+  }
+  if (blocks) return next_fragment_packet(conn, now_ns, bytes, limit);
+  if (permission == MAY_SEND) conn->app_limited = true;
+  return 0;
+}
+
+/* Where the peer can read a CLOSE. A server cannot know whether an unconfirmed client has its answer yet, so
+ * that one is told both ways, in an INITIAL packet first. */
+static enum crypto_level close_level(struct conn *conn) {
+  bool initial = conn->spaces[LEVEL_INITIAL].live;
+  if (conn->crypto.ops->send_level(conn->crypto.state) < LEVEL_DATA) return LEVEL_INITIAL;
+  if (conn->role == ROLE_CLIENT || !initial || conn->closed_in_initial) return LEVEL_DATA;
+  conn->closed_in_initial = true;
+  return LEVEL_INITIAL;
+}
+
+static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
+  bool both = !conn->closed_in_initial;
+  enum crypto_level level = close_level(conn);
+  enum packet_type type = level == LEVEL_DATA ? PACKET_FRAMES : PACKET_INITIAL;
+  struct space *space = &conn->spaces[level];
+  conn->close_pending = both && conn->closed_in_initial;
+  conn->closes_sent += !conn->close_pending;
+  if (!space->live || path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return 0;
+  if (!sent_packets_have_room(&space->sent)) {
+    uint64_t number;
+    sent_packets_settle(&space->sent, sent_packets_lowest(&space->sent, &number), SENT_NOTHING);
+  }
+  struct build build;
+  build_begin(&build, conn, now_ns, type, bytes, DATAGRAM_BYTES_MIN);
+  struct frame frame = {.type = FRAME_CLOSE,
+                        .close = {.code = conn->close_code,
+                                  .reason = (const uint8_t *)conn->close_reason,
+                                  .reason_size = strlen(conn->close_reason)}};
+  put_frame(&build, &frame, 0);
+  put_ack(&build, conn);
+  return build_finish_frames(&build, conn);
+}
+
+size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
+                          struct address *to) {
+  assert(capacity >= conn->config.datagram_bytes_max);
+  *to = conn->path.peer;
+  if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING)
+    return conn->close_pending ? next_close_packet(conn, now_ns, bytes) : 0;
+  size_t size = next_handshake_packet(conn, now_ns, LEVEL_INITIAL, bytes);
+  if (size == 0) size = next_handshake_packet(conn, now_ns, LEVEL_HANDSHAKE, bytes);
+  if (size > 0 || conn->state != CONN_ESTABLISHED) return size;
+  uint64_t allowance = path_allowance(&conn->path);
+  return next_data_packet(conn, now_ns, bytes,
+                          allowance < conn->mtu.current ? (size_t)allowance : conn->mtu.current);
+}

@@ -1,0 +1,256 @@
+/* conn_recovery: what an acknowledgement, a loss and a probe timeout do to what was sent (RFC 9002,
+ * proto/transport.md section 5). The congestion controller hears once of each batch, losses before
+ * acknowledgements. */
+#include "transport/conn.h"
+
+#include <assert.h>
+
+static uint64_t max_ack_delay_ns(const struct conn *conn, int level) {
+  return level == LEVEL_DATA ? conn->ack_delay_told_ns : 0;
+}
+
+uint64_t conn_probe_timeout_ns(const struct conn *conn) {
+  return rtt_probe_timeout_ns(&conn->rtt, conn->ack_delay_told_ns);
+}
+
+void conn_apply_mtu(struct conn *conn, uint64_t now_ns) {
+  congestion_set_datagram_bytes(&conn->congestion, conn->mtu.current);
+  pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
+}
+
+static struct stream_send *stream_of(struct conn *conn, enum crypto_level level) {
+  return level == LEVEL_DATA ? &conn->control_out : &conn->spaces[level].crypto_out;
+}
+
+/* ---- losses ---- */
+
+/* What the packet carried has to travel again. */
+static void resend_content(struct conn *conn, enum crypto_level level, struct sent_packet *packet,
+                           uint64_t number) {
+  struct sent_packets *sent = &conn->spaces[level].sent;
+  if (packet->flags & SENT_STREAM)
+    stream_send_on_lost(stream_of(conn, level), packet->stream_offset, packet->stream_size);
+  if (packet->flags & SENT_MAX_DATA) conn->max_data_pending = true;
+  if (packet->flags & SENT_READY) conn->ready_pending = true;
+  if (packet->flags & SENT_ACK_FREQUENCY) conn->ack_frequency_pending = true;
+  if (packet->flags & SENT_FRAGMENT) sent_packets_queue_lost(sent, number, packet);
+  if (packet->flags & SENT_CHAIN) blocks_out_on_chain_lost(&conn->blocks_out, packet->slot);
+}
+
+struct lost_batch {
+  struct congestion_loss event;
+  uint64_t run_first_ns, run_next; /* losses of consecutive numbers: the sign of persistent congestion */
+};
+
+static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
+                        struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
+  struct sent_packets *sent = &conn->spaces[level].sent;
+  if (packet->flags & SENT_MTU_PROBE) {
+    sent_packets_settle(sent, packet, SENT_NOTHING);
+    if (mtu_probe_on_lost(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
+    return;
+  }
+  bool has_fragment = packet->flags & SENT_FRAGMENT;
+  enum sent_state state = has_fragment && packet->state != SENT_MOVED ? SENT_LOST : SENT_RESENT;
+  if (packet->state == SENT_IN_FLIGHT) resend_content(conn, level, packet, number);
+  sent_packets_settle(sent, packet, state);
+  conn->stats.packets_lost++;
+  if (number != batch->run_next) batch->run_first_ns = packet->sent_ns;
+  batch->run_next = number + 1;
+  batch->event.bytes_lost += packet->size;
+  batch->event.largest_lost = number;
+  batch->event.largest_lost_sent_ns = packet->sent_ns;
+  if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
+    batch->event.persistent = true;
+  if (number >= conn->episode_end) {
+    conn->episode_lost = conn->episode_spurious = 0;
+    conn->episode_end = sent->next;
+  }
+  conn->episode_lost++;
+  if (level == LEVEL_DATA && mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size))
+    conn_apply_mtu(conn, now_ns);
+}
+
+static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level,
+                        struct lost_batch *batch) {
+  if (batch->event.bytes_lost == 0) return;
+  batch->event.now_ns = now_ns;
+  batch->event.bytes_in_flight = conn->spaces[level].sent.bytes_in_flight;
+  batch->event.next_number = conn->spaces[level].sent.next;
+  if (level == LEVEL_DATA) conn->congestion.ops->on_loss(&conn->congestion, &batch->event);
+}
+
+static void detect_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level) {
+  struct space *space = &conn->spaces[level];
+  struct lost_batch batch = {.run_next = UINT64_MAX};
+  struct sent_packet *packet;
+  uint64_t number;
+  while ((packet = loss_next(&space->loss, &space->sent, &conn->rtt, now_ns, &number)))
+    settle_lost(conn, now_ns, level, packet, number, &batch);
+  tell_losses(conn, now_ns, level, &batch);
+}
+
+/* ---- acknowledgements ---- */
+
+static void on_spurious(struct conn *conn, uint64_t now_ns, enum crypto_level level, uint64_t number) {
+  conn->stats.packets_spurious++;
+  loss_on_spurious(&conn->spaces[level].loss, &conn->spaces[level].sent, number);
+  if (level != LEVEL_DATA || number >= conn->episode_end) return;
+  if (++conn->episode_spurious == conn->episode_lost)
+    conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+}
+
+static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level level,
+                         struct sent_packet *packet, uint64_t number) {
+  struct space *space = &conn->spaces[level];
+  if (packet->flags & SENT_HAS_ACK) ack_tracker_on_acked(&space->acks, packet->ack_largest);
+  if (packet->state == SENT_LOST || packet->state == SENT_RESENT) on_spurious(conn, now_ns, level, number);
+  if (packet->flags & SENT_STREAM)
+    stream_send_on_acked(stream_of(conn, level), packet->stream_offset, packet->stream_size);
+  /* A fragment counts once: for the packet that still stands for it, in flight or waiting to be sent again.
+   */
+  bool counts = packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_LOST;
+  if (counts && packet->flags & SENT_FRAGMENT)
+    blocks_out_on_acked(&conn->blocks_out, packet->slot, packet->length);
+  if (counts && packet->flags & SENT_CHAIN) blocks_out_on_chain_acked(&conn->blocks_out, packet->slot);
+  bool mtu_changed = packet->flags & SENT_MTU_PROBE ? mtu_probe_on_acked(&conn->mtu, now_ns, packet->size)
+                     : level == LEVEL_DATA          ? mtu_probe_on_packet_acked(&conn->mtu, packet->size)
+                                                    : false;
+  if (mtu_changed) conn_apply_mtu(conn, now_ns);
+  sent_packets_settle(&space->sent, packet, SENT_ACKED);
+}
+
+/* Settles the packets of one run of numbers never acknowledged before. */
+static void ack_run(struct conn *conn, enum crypto_level level, const struct range *run,
+                    struct congestion_ack *event) {
+  struct sent_packets *sent = &conn->spaces[level].sent;
+  for (uint64_t number = run->first; number < run->end; number++) {
+    struct sent_packet *packet = sent_packets_find(sent, number);
+    if (!packet || packet->state == SENT_ACKED) continue;
+    bool in_flight =
+        packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_MOVED;
+    if (in_flight) event->bytes_acked += packet->size;
+    if (in_flight && (event->largest_sent_ns == 0 || number > event->largest_acked)) {
+      event->largest_acked = number;
+      event->largest_sent_ns = packet->sent_ns;
+    }
+    settle_acked(conn, event->now_ns, level, packet, number);
+  }
+}
+
+static void sample_rtt(struct conn *conn, enum crypto_level level, const struct frame_ack *ack,
+                       struct congestion_ack *event) {
+  /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
+  if (event->largest_sent_ns == 0 || event->largest_acked != ack->ranges[0].end - 1) return;
+  uint64_t limit_ns = max_ack_delay_ns(conn, level);
+  uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
+  rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
+  event->has_sample = true;
+}
+
+/* How often the peer should acknowledge: some eight times a window, and never later than a quarter of a round
+ * trip. Told anew when it has changed by a factor of two. */
+static void tune_ack_frequency(struct conn *conn) {
+  if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
+  uint64_t packets = conn->congestion.window / conn->congestion.datagram_bytes / ACKS_PER_WINDOW;
+  packets = packets < ACK_PACKETS_DEFAULT ? ACK_PACKETS_DEFAULT
+            : packets < ACK_PACKETS_MAX   ? packets
+                                          : ACK_PACKETS_MAX;
+  uint64_t delay_ns = conn->rtt.smoothed_ns / 4;
+  delay_ns = delay_ns < ACK_DELAY_NS_MIN ? ACK_DELAY_NS_MIN : delay_ns;
+  delay_ns = delay_ns > ACK_DELAY_NS_DEFAULT ? ACK_DELAY_NS_DEFAULT : delay_ns;
+  bool same = packets < 2 * conn->ack_packets_told && 2 * packets > conn->ack_packets_told &&
+              delay_ns < 2 * conn->ack_delay_told_ns && 2 * delay_ns > conn->ack_delay_told_ns;
+  if (same) return;
+  conn->ack_packets_told = packets;
+  conn->ack_delay_told_ns = delay_ns;
+  conn->ack_frequency_pending = true;
+}
+
+void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
+  struct space *space = &conn->spaces[level];
+  if (ack->ranges[0].end > space->sent.next) {
+    conn_fail(conn, now_ns, CLOSE_PROTOCOL, "acknowledges what was never sent");
+    return;
+  }
+  conn->stats.acks_received++;
+  struct congestion_ack event = {.now_ns = now_ns,
+                                 .bytes_in_flight = space->sent.bytes_in_flight,
+                                 .next_number = space->sent.next,
+                                 .rtt = &conn->rtt,
+                                 .app_limited = conn->app_limited};
+  for (uint32_t i = 0; i < ack->range_count; i++) {
+    uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
+    struct range run;
+    for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end)
+      ack_run(conn, level, &run, &event);
+    sent_packets_remember(&space->sent, ack->ranges[i].first, end);
+  }
+  sample_rtt(conn, level, ack, &event);
+  if (event.largest_sent_ns != 0) space->loss.probe_count = 0;
+  detect_losses(conn, now_ns, level);
+  if (event.bytes_acked > 0 && level == LEVEL_DATA) {
+    conn->congestion.ops->on_ack(&conn->congestion, &event);
+    pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
+    tune_ack_frequency(conn);
+  }
+}
+
+/* ---- timers ---- */
+
+static uint64_t space_deadline(const struct conn *conn, int level) {
+  const struct space *space = &conn->spaces[level];
+  if (!space->live) return TIME_NEVER;
+  uint64_t time_ns = space->loss.time_deadline_ns;
+  if (time_ns != TIME_NEVER) return time_ns;
+  /* A probe still owed, or one the address limit forbids, needs no second timer: what unblocks it wakes us.
+   */
+  if (space->probes_owed > 0 || path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return TIME_NEVER;
+  return loss_probe_deadline(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
+}
+
+uint64_t conn_recovery_deadline(const struct conn *conn) {
+  uint64_t deadline_ns = TIME_NEVER;
+  for (int level = 0; level < CRYPTO_LEVELS; level++) {
+    uint64_t space_ns = space_deadline(conn, level);
+    if (space_ns < deadline_ns) deadline_ns = space_ns;
+  }
+  return deadline_ns;
+}
+
+/* RFC 9002 section 6.2: the oldest content goes out once more, because the receiver waits for it the longest.
+ */
+static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_level level) {
+  struct space *space = &conn->spaces[level];
+  space->loss.probe_count++;
+  space->probes_owed = LOSS_PROBES;
+  conn->stats.probe_timeouts++;
+  uint64_t number;
+  if (!sent_packets_lowest(&space->sent, &number)) return;
+  struct lost_batch batch = {.run_next = UINT64_MAX};
+  uint32_t moved = 0;
+  for (; number < space->sent.next && moved < LOSS_PROBES; number++) {
+    struct sent_packet *packet = sent_packets_find(&space->sent, number);
+    if (packet->state != SENT_IN_FLIGHT) continue;
+    if (!sent_packets_have_room(&space->sent)) { /* no place for a probe unless something gives way */
+      settle_lost(conn, now_ns, level, packet, number, &batch);
+    } else if (!(packet->flags & SENT_MTU_PROBE)) {
+      resend_content(conn, level, packet, number);
+      packet->state = packet->flags & SENT_FRAGMENT ? SENT_MOVING : SENT_MOVED;
+    }
+    moved++;
+  }
+  tell_losses(conn, now_ns, level, &batch);
+  if (level == LEVEL_DATA) conn->ping_pending = true; /* in case nothing above had content */
+}
+
+void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {
+  for (int level = 0; level < CRYPTO_LEVELS; level++) {
+    struct space *space = &conn->spaces[level];
+    if (!space->live || now_ns < space_deadline(conn, level)) continue;
+    if (space->loss.time_deadline_ns != TIME_NEVER)
+      detect_losses(conn, now_ns, (enum crypto_level)level);
+    else
+      on_probe_timeout(conn, now_ns, (enum crypto_level)level);
+  }
+}

@@ -1,0 +1,59 @@
+/* hystart: HyStart++ (RFC 9406): a round's minimum RTT against that of the round before.
+ *
+ * A rise by an eighth (within 4 to 16 ms) leads into conservative slow start, which grows at a quarter of the
+ * pace for five rounds; a round below the baseline in that time shows that the rise was jitter. A sender that
+ * does not fill its window cannot have caused a queue, so then nothing is concluded; samples and rounds go
+ * on. */
+#include "transport/hystart.h"
+
+#include "transport/congestion.h"
+
+void hystart_init(struct hystart *hystart) {
+  *hystart = (struct hystart){
+      .round_min_rtt_ns = UINT64_MAX, .last_round_min_rtt_ns = UINT64_MAX, .baseline_rtt_ns = UINT64_MAX};
+}
+
+static void start_round(struct hystart *hystart, uint64_t next_number) {
+  hystart->round_end = next_number;
+  hystart->last_round_min_rtt_ns = hystart->round_min_rtt_ns;
+  hystart->round_min_rtt_ns = UINT64_MAX;
+  hystart->round_samples = 0;
+}
+
+static uint64_t rtt_threshold_ns(uint64_t last_round_min_rtt_ns) {
+  uint64_t threshold = last_round_min_rtt_ns / HYSTART_RTT_DIVISOR;
+  if (threshold < HYSTART_RTT_THRESHOLD_NS_MIN) return HYSTART_RTT_THRESHOLD_NS_MIN;
+  if (threshold > HYSTART_RTT_THRESHOLD_NS_MAX) return HYSTART_RTT_THRESHOLD_NS_MAX;
+  return threshold;
+}
+
+/* Compares the minima once the round has samples enough. */
+static void judge_round(struct hystart *hystart) {
+  if (hystart->round_samples < HYSTART_SAMPLES_MIN) return;
+  if (hystart->conservative) {
+    if (hystart->round_min_rtt_ns >= hystart->baseline_rtt_ns) return;
+    hystart->conservative = false;
+    hystart->baseline_rtt_ns = UINT64_MAX;
+    return;
+  }
+  uint64_t last = hystart->last_round_min_rtt_ns;
+  if (last == UINT64_MAX || hystart->round_min_rtt_ns < last + rtt_threshold_ns(last)) return;
+  hystart->conservative = true;
+  hystart->conservative_rounds = 1; /* a round already begun counts */
+  hystart->baseline_rtt_ns = hystart->round_min_rtt_ns;
+}
+
+enum hystart_verdict hystart_on_ack(struct hystart *hystart, const struct congestion_ack *ack) {
+  if (ack->largest_acked >= hystart->round_end) {
+    start_round(hystart, ack->next_number);
+    if (hystart->conservative && !ack->app_limited &&
+        ++hystart->conservative_rounds > HYSTART_CONSERVATIVE_ROUNDS)
+      return HYSTART_LEAVE;
+  }
+  if (ack->has_sample) {
+    if (ack->rtt->latest_ns < hystart->round_min_rtt_ns) hystart->round_min_rtt_ns = ack->rtt->latest_ns;
+    hystart->round_samples++;
+    if (!ack->app_limited) judge_round(hystart);
+  }
+  return hystart->conservative ? HYSTART_GROW_SLOWLY : HYSTART_GROW;
+}
