@@ -158,17 +158,26 @@ void blocks_in_release(struct blocks_in *in, uint8_t *bytes, unsigned size_class
   pool_take_back(in->pool, pool_class_bytes(size_class));
 }
 
+/* Less than the largest block is no use to a peer that wants to send one. */
+static uint64_t useful_grant(const struct blocks_in *in) {
+  uint64_t largest = pool_class_bytes(POOL_CLASSES - 1);
+  return in->window < largest ? in->window : largest;
+}
+
+bool blocks_in_is_starved(const struct blocks_in *in) { return in->granted - in->opened < useful_grant(in); }
+
 bool blocks_in_grant(struct blocks_in *in) {
-  uint64_t held = in->granted - in->released;
+  uint64_t held = in->granted - in->released, left = in->granted - in->opened;
   uint64_t room = pool_bytes_max(in->pool) - pool_bytes_promised(in->pool);
-  uint64_t fair = (held + room) / 2; /* what is held equals what is then still free */
-  uint64_t target = in->window < fair ? in->window : fair;
+  uint64_t target = (held + room) / 2; /* what is held equals what is then still free */
+  uint64_t least = held - left + useful_grant(in);
+  if (target < least) target = least;
+  if (target > in->window) target = in->window;
   if (target <= held) return false;
   uint64_t step = target - held;
   /* Small steps are worth a frame only when the peer is about to run dry. */
-  uint64_t left = in->granted - in->opened;
   if (step < target / 4 && left > target / 4) return false;
-  if (step < pool_class_bytes(0) || !pool_promise(in->pool, step)) return false;
+  if (!pool_promise(in->pool, step)) return false;
   in->granted += step;
   return true;
 }

@@ -52,6 +52,9 @@ bool blocks_in_take(struct blocks_in *in, uint8_t **bytes, size_t *size, unsigne
 void blocks_in_release(struct blocks_in *in, uint8_t *bytes, unsigned size_class);
 /* What the grant could be by now: raises `granted` and returns true when the step is worth a frame. */
 bool blocks_in_grant(struct blocks_in *in);
+/* The peer cannot open a block of the largest size: blocks_in_grant is to be tried again, others may have
+ * given back. */
+bool blocks_in_is_starved(const struct blocks_in *in);
 void blocks_in_check(const struct blocks_in *in);
 
 #endif

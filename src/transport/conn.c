@@ -86,6 +86,7 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
   conn->peer_cid = config->peer_cid;
   conn->original_cid = config->role == ROLE_CLIENT ? config->peer_cid : config->original_cid;
   conn->started_ns = conn->last_received_ns = now_ns;
+  conn->grant_at_ns = now_ns + GRANT_INTERVAL_NS;
   conn->idle_timeout_ns = config->idle_timeout_ns;
   conn->paced_until_ns = TIME_NEVER;
   conn->ack_packets_told = ACK_PACKETS_DEFAULT;
@@ -247,6 +248,7 @@ uint64_t conn_next_timeout(const struct conn *conn) {
   uint64_t deadline_ns = earlier(silence_deadline(conn), keepalive_deadline(conn));
   deadline_ns = earlier(deadline_ns, conn_recovery_deadline(conn));
   deadline_ns = earlier(deadline_ns, conn->paced_until_ns);
+  if (blocks_in_is_starved(&conn->blocks_in)) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
   if (path_allowance(&conn->path) >= PATH_BYTES_MIN)
     deadline_ns = earlier(deadline_ns, conn->path.challenge_at_ns);
   if (conn->path.validated) deadline_ns = earlier(deadline_ns, mtu_probe_deadline(&conn->mtu));
@@ -275,6 +277,10 @@ void conn_on_timeout(struct conn *conn, uint64_t now_ns) {
   }
   if (now_ns >= keepalive_deadline(conn)) conn->ping_pending = true;
   if (now_ns >= conn->paced_until_ns) conn->paced_until_ns = TIME_NEVER;
+  if (now_ns >= conn->grant_at_ns) {
+    conn->grant_at_ns = now_ns + GRANT_INTERVAL_NS;
+    if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
+  }
   conn_on_recovery_timeout(conn, now_ns);
 }
 

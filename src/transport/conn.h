@@ -33,6 +33,7 @@ enum {
   ACK_DELAY_NS_MIN = 50000,
   PATH_BYTES_MIN = 128, /* less than this is not worth a datagram to an address not yet validated */
 };
+#define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
 
 enum conn_state {
@@ -83,6 +84,7 @@ struct conn {
   uint64_t ack_packets_told, ack_delay_told_ns; /* what the peer was asked for by ACK_FREQUENCY */
 
   uint64_t started_ns, last_received_ns, idle_timeout_ns;
+  uint64_t grant_at_ns;    /* while the peer is starved of credit: when to ask the pool again */
   uint64_t paced_until_ns; /* set when the pacer ended the sending, else TIME_NEVER */
 
   /* one loss event: from the first loss until a packet sent after it is acknowledged */

@@ -147,11 +147,10 @@ static bool challenge_is_due(const struct conn *conn, uint64_t now_ns) {
   return path_challenge_is_due(&conn->path, now_ns);
 }
 
-/* Frames that ask for an acknowledgement, but for blocks. */
-static bool has_eliciting_frames(const struct conn *conn, uint64_t now_ns) {
+/* Small frames that keep the connection going: never held back by window or pacer, each is sent once. */
+static bool has_signals(const struct conn *conn, uint64_t now_ns) {
   return conn->ping_pending || conn->ready_pending || conn->max_data_pending || conn->ack_frequency_pending ||
-         conn->path.response_pending || stream_send_pending(&conn->control_out) ||
-         challenge_is_due(conn, now_ns);
+         conn->path.response_pending || challenge_is_due(conn, now_ns);
 }
 
 /* A receiver that only acknowledges would never learn which ranges it may forget. */
@@ -264,30 +263,46 @@ static bool head_fits_whole(const struct conn *conn, size_t limit) {
   return head && head->next_offset == 0 && head->size + overhead <= limit;
 }
 
+/* A packet of frames; 0 when none of them has anything to say. */
+static size_t next_frames_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit,
+                                 enum permission permission) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  bool lost = sent_packets_next_lost(&space->sent) != NULL;
+  bool control = permission == MAY_SEND && stream_send_pending(&conn->control_out);
+  bool small = permission == MAY_SEND && !lost && head_fits_whole(conn, limit);
+  bool signals = has_signals(conn, now_ns);
+  if (!signals && !control && !small && !ack_tracker_is_due(&space->acks, now_ns)) return 0;
+  struct build build;
+  build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
+  put_ack(&build, conn);
+  put_signals(&build, conn, now_ns);
+  if (control) put_stream(&build, &conn->control_out, FRAME_CONTROL);
+  if (small) put_small_blocks(&build, conn);
+  return writer_used(&build.payload) > 0 ? build_finish_frames(&build, conn) : 0;
+}
+
+/* A probe is owed and there is nothing to repeat. */
+static size_t next_ping_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
+  struct build build;
+  build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
+  put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING);
+  put_ack(&build, conn);
+  return build_finish_frames(&build, conn);
+}
+
 static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
   struct space *space = &conn->spaces[LEVEL_DATA];
   if (limit < PATH_BYTES_MIN || !sent_packets_have_room(&space->sent)) return 0;
-  size_t probe_size = next_mtu_probe(conn, now_ns, bytes);
-  if (probe_size > 0) return probe_size;
-  bool lost = sent_packets_next_lost(&space->sent) != NULL;
-  bool frames = has_eliciting_frames(conn, now_ns);
-  bool blocks = lost || blocks_out_head(&conn->blocks_out) != NULL;
-  enum permission permission = frames || blocks ? may_send(conn, now_ns) : MAY_SEND;
-  if (frames || blocks) conn->app_limited = false;
-  if (permission != MAY_SEND) frames = blocks = false;
-  bool small = blocks && !lost && head_fits_whole(conn, limit);
-  if (frames || small || ack_tracker_is_due(&space->acks, now_ns)) {
-    struct build build;
-    build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
-    put_ack(&build, conn);
-    if (frames || wants_ack_of_acks(conn, now_ns)) put_signals(&build, conn, now_ns);
-    if (frames) put_stream(&build, &conn->control_out, FRAME_CONTROL);
-    if (small) put_small_blocks(&build, conn);
-    if (writer_used(&build.payload) > 0) return build_finish_frames(&build, conn);
-  }
-  if (blocks) return next_fragment_packet(conn, now_ns, bytes, limit);
-  if (permission == MAY_SEND) conn->app_limited = true;
-  return 0;
+  size_t size = next_mtu_probe(conn, now_ns, bytes);
+  if (size > 0) return size;
+  bool blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
+  bool data = blocks || stream_send_pending(&conn->control_out);
+  enum permission permission = data ? may_send(conn, now_ns) : MAY_SEND;
+  size = next_frames_packet(conn, now_ns, bytes, limit, permission);
+  if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
+  if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit);
+  conn->app_limited = size == 0 && permission == MAY_SEND;
+  return size;
 }
 
 /* Where the peer can read a CLOSE. A server cannot know whether an unconfirmed client has its answer yet, so

@@ -241,7 +241,6 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
     moved++;
   }
   tell_losses(conn, now_ns, level, &batch);
-  if (level == LEVEL_DATA) conn->ping_pending = true; /* in case nothing above had content */
 }
 
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {

@@ -160,7 +160,7 @@ static void reduce(struct congestion *cc) {
   state->window_max = window < state->window_max ? window * (1 + CUBIC_BETA) / 2 : window;
   state->window_prior = window;
   state->epoch_start_ns = 0;
-  cc->window = (uint64_t)(window * CUBIC_BETA);
+  cc->window = (uint64_t)(window * CUBIC_BETA + 0.5);
   if (cc->window < window_min(cc)) cc->window = window_min(cc);
   cc->threshold = cc->window;
   cc->cubic.growth = 0;

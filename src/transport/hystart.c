@@ -9,8 +9,7 @@
 #include "transport/congestion.h"
 
 void hystart_init(struct hystart *hystart) {
-  *hystart = (struct hystart){
-      .round_min_rtt_ns = UINT64_MAX, .last_round_min_rtt_ns = UINT64_MAX, .baseline_rtt_ns = UINT64_MAX};
+  *hystart = (struct hystart){.round_min_rtt_ns = UINT64_MAX, .last_round_min_rtt_ns = UINT64_MAX};
 }
 
 static void start_round(struct hystart *hystart, uint64_t next_number) {
@@ -33,7 +32,6 @@ static void judge_round(struct hystart *hystart) {
   if (hystart->conservative) {
     if (hystart->round_min_rtt_ns >= hystart->baseline_rtt_ns) return;
     hystart->conservative = false;
-    hystart->baseline_rtt_ns = UINT64_MAX;
     return;
   }
   uint64_t last = hystart->last_round_min_rtt_ns;

@@ -62,10 +62,8 @@ static void settle(struct mtu_probe *mtu, uint64_t now_ns) {
 }
 
 bool mtu_probe_on_acked(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
-  if (size <= mtu->current || size > mtu->ceiling) { /* overtaken by a larger one that also passed */
-    if (size == mtu->probe) settle(mtu, now_ns);
-    return false;
-  }
+  if (size <= mtu->current || size > mtu->ceiling)
+    return false; /* overtaken by a larger one that also passed */
   mtu->current = size;
   if (mtu->too_big <= size) mtu->too_big = mtu->ceiling + 1; /* it was only late: what was believed is void */
   mtu->full_size_losses = 0;

@@ -1,0 +1,327 @@
+/* `udpcp recv`: opens the folder and the port, then lets any number of receivers run on the pump, a session
+ * each. A connection becomes a session when its handshake is done and the client has been heard from again;
+ * what ends before was none, and is not spoken of. All share one pool of memory for blocks, so that together
+ * they stay bounded. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "command.h"
+#include "options.h"
+#include "progress.h"
+#include "pump.h"
+#include "say.h"
+#include "text.h"
+#include "udpcp/fs.h"
+
+enum {
+  POOL_BYTES = 64 << 20,   /* blocks in work, of all sessions */
+  WINDOW_BYTES = 32 << 20, /* of one session, as far as the pool allows */
+  FILE_THREADS = 2,
+  HALF_OPEN_MAX = 16, /* more must come with a token */
+  CONNECT_S_MAX = 10,
+};
+#define TOKEN_LIFETIME_NS (15 * NS_PER_S)
+#define LINGER_NS (1 * NS_PER_S) /* for the answer to a close */
+
+struct receiving {
+  struct options options;
+  struct sink *sink;
+  struct pool *pool;
+  struct pump *pump;
+  struct listener *listener;
+  struct progress_meter meter;
+  uint64_t draw_ns, leave_ns; /* leave_ns 0: not leaving */
+  bool draws, has_told_stranger;
+  enum exit_status status;
+};
+
+/* "192.0.2.1:4117: ", in front of what is said about a session. */
+static const char *who(const struct session *session) {
+  static char text[ADDRESS_TEXT_BYTES + 2];
+  address_text(&session->peer, text);
+  size_t size = strlen(text);
+  memcpy(text + size, ": ", 3);
+  return text;
+}
+
+/* ---- the listener's hooks ---- */
+static struct crypto new_crypto(void *context) {
+  (void)context;
+  return crypto_plain_new(ROLE_SERVER);
+}
+
+static bool admits(void *context, const struct address *from) {
+  struct receiving *receiving = context;
+  if (admit_is_near(from)) return true;
+  if (receiving->options.verbose && !receiving->has_told_stranger) {
+    char text[ADDRESS_TEXT_BYTES];
+    address_text(from, text);
+    say("ignored %s: neither this machine nor a private network (said once)", text);
+    receiving->has_told_stranger = true;
+  }
+  return false;
+}
+
+/* ---- the pump's hooks ---- */
+static struct session *on_route(void *context, uint64_t now_ns, const struct address *from, uint8_t *bytes,
+                                size_t size) {
+  struct receiving *receiving = context;
+  uint8_t reply[DATAGRAM_BYTES_MIN];
+  size_t reply_size = 0;
+  bool is_new = false;
+  if (receiving->leave_ns != 0 && pump_count(receiving->pump) == 0) return NULL;
+  struct conn *conn =
+      listener_on_datagram(receiving->listener, now_ns, from, bytes, size, &is_new, reply, &reply_size);
+  if (reply_size > 0) pump_reply(receiving->pump, from, reply, reply_size);
+  if (!conn) return NULL;
+  if (!is_new) return pump_find(receiving->pump, conn);
+  struct session *session = pump_add(receiving->pump, conn, &bind_receiver, from);
+  if (!session) listener_remove(receiving->listener, conn);
+  return session;
+}
+
+static bool has_session(const struct receiving *receiving) {
+  for (size_t i = 0; i < pump_count(receiving->pump); i++)
+    if (pump_session(receiving->pump, i)->state) return true;
+  return false;
+}
+
+static void on_established(void *context, struct session *session, uint64_t now_ns) {
+  struct receiving *receiving = context;
+  if (receiving->leave_ns != 0) {
+    conn_close(session->conn, now_ns, CLOSE_INTERRUPTED, "the receiver is leaving");
+    return;
+  }
+  if (receiving->options.once && has_session(receiving)) {
+    conn_close(session->conn, now_ns, CLOSE_BUSY,
+               "a transfer is running and the receiver takes only one (--once)");
+    return;
+  }
+  struct receiver_config config = {
+      .ops = &bind_sink_ops, .sink = receiving->sink, .dry_run = receiving->options.dry_run};
+  session->state = receiver_new(&config, session->conn);
+  if (!session->state) conn_close(session->conn, now_ns, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
+}
+
+static void on_moved(void *context, struct session *session, uint64_t now_ns) {
+  struct receiving *receiving = context;
+  struct report report;
+  (void)now_ns;
+  if (!session->state) return;
+  while (session->role->next_report(session->state, &report))
+    report_take(&session->tally, &report, &receiving->options, who(session));
+}
+
+/* The last line about a session, and its status where that counts. */
+static void conclude(struct receiving *receiving, struct session *session, uint64_t now_ns) {
+  const struct options *options = &receiving->options;
+  struct progress progress;
+  struct conn_stats stats;
+  char text[REPORT_TEXT_BYTES];
+  session->role->get_progress(session->state, &progress);
+  if (receiving->leave_ns != 0 && progress.outcome == OUTCOME_RUNNING) progress.outcome = OUTCOME_INTERRUPTED;
+  const char *end = report_outcome(&progress, COMMAND_RECV, options->timeout_s, text);
+  if (end) say("%s%s", who(session), end);
+  conn_get_stats(session->conn, &stats);
+  report_summary(&session->tally, &stats, options, now_ns - session->established_ns, text);
+  if (!options->quiet) say("%s%s", who(session), text);
+  if (options->once && receiving->leave_ns == 0) {
+    receiving->status = report_status(&progress);
+    pump_stop(receiving->pump);
+  }
+}
+
+static void on_ended(void *context, struct session *session, uint64_t now_ns) {
+  struct receiving *receiving = context;
+  struct conn *conn = session->conn;
+  on_moved(receiving, session, now_ns);
+  if (session->state) conclude(receiving, session, now_ns);
+  pump_remove(receiving->pump, session);
+  listener_remove(receiving->listener, conn);
+  if (receiving->leave_ns != 0 && pump_count(receiving->pump) == 0) pump_stop(receiving->pump);
+  if (!has_session(receiving)) say_status(NULL);
+}
+
+static void on_signalled(void *context, uint64_t now_ns) {
+  struct receiving *receiving = context;
+  if (receiving->leave_ns != 0) {
+    say_status(NULL);
+    _exit(EXIT_INTERRUPTED);
+  }
+  receiving->status = EXIT_INTERRUPTED;
+  receiving->leave_ns = now_ns + LINGER_NS;
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) {
+    struct session *session = pump_session(receiving->pump, i);
+    conn_close(session->conn, now_ns, CLOSE_INTERRUPTED, "interrupted by the receiver's user");
+    pump_touch(receiving->pump, session);
+  }
+  if (pump_count(receiving->pump) == 0) pump_stop(receiving->pump);
+}
+
+static void draw(struct receiving *receiving, uint64_t now_ns) {
+  struct progress_view view = {.is_total = true};
+  char line[PROGRESS_TEXT_BYTES];
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) {
+    const struct session *session = pump_session(receiving->pump, i);
+    struct progress progress;
+    if (!session->state) continue;
+    session->role->get_progress(session->state, &progress);
+    view.bytes_seen += progress.bytes_seen;
+    view.bytes_past += progress.bytes_moved + session->tally.had_bytes;
+    view.bytes_moved += progress.bytes_moved;
+    view.objects_seen += progress.objects_seen;
+    view.objects_past += progress.objects_done + progress.objects_had + progress.objects_failed;
+    view.is_total = view.is_total && progress.walk_done;
+  }
+  progress_measure(&receiving->meter, now_ns, view.bytes_moved);
+  progress_line(&receiving->meter, &view, say_columns(), line);
+  say_status(line);
+}
+
+static uint64_t on_tick(void *context, uint64_t now_ns) {
+  struct receiving *receiving = context;
+  if (receiving->leave_ns != 0) {
+    if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
+    return receiving->leave_ns;
+  }
+  if (!receiving->draws || !has_session(receiving)) return TIME_NEVER;
+  if (now_ns >= receiving->draw_ns) {
+    draw(receiving, now_ns);
+    receiving->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
+  }
+  return receiving->draw_ns;
+}
+
+/* ---- beginning and end ---- */
+static struct listener *new_listener(struct receiving *receiving) {
+  const struct options *options = &receiving->options;
+  uint64_t connect_s = options->timeout_s < CONNECT_S_MAX ? options->timeout_s : CONNECT_S_MAX;
+  struct listener_config config = {
+      .conns_max = SESSIONS_MAX,
+      .half_open_max = HALF_OPEN_MAX,
+      .token_lifetime_ns = TOKEN_LIFETIME_NS,
+      .random = random_fill,
+      .new_crypto = new_crypto,
+      .admits = admits,
+      .context = receiving,
+      .conn = {.pool = receiving->pool,
+               .window_bytes = WINDOW_BYTES,
+               .datagram_bytes_max = options_datagram_bytes(options, options->family == FAMILY_IPV6),
+               .idle_timeout_ns = options->timeout_s * NS_PER_S,
+               .handshake_timeout_ns = connect_s * NS_PER_S,
+               .congestion = options->congestion},
+  };
+  random_fill(config.token_key, sizeof config.token_key);
+  return listener_new(&config, clock_now_ns());
+}
+
+/* Says why the folder cannot be received into. */
+static struct sink *open_folder(const struct options *options, const char *shown) {
+  struct sink_config config = {
+      .folder = options->arguments[0], .overwrite = options->overwrite, .no_fsync = options->no_fsync};
+  int error = 0;
+  struct sink *sink = sink_new(&config, &error);
+  if (sink) return sink;
+  if (error == ERR_NOT_FOUND)
+    say("%s: there is no such folder (make it: mkdir -p %s)", shown, shown);
+  else if (error == ERR_DENIED)
+    say("%s: no permission to write there", shown);
+  else
+    say("%s: %s", shown, error_text(error));
+  return NULL;
+}
+
+static enum exit_status choose_address(struct options *options, struct udp_config *socket) {
+  const char *why = "";
+  *socket = (struct udp_config){.family = options->family, .port = options->port};
+  if (!options->listen) return EXIT_DONE;
+  char shown[256];
+  text_escape((const uint8_t *)options->listen, strlen(options->listen), shown, sizeof shown);
+  if (address_resolve(options->listen, options->port, options->family, &socket->bind_to, 1, &why) < 1) {
+    say("--listen: cannot find '%s': %s", shown, why);
+    return EXIT_NETWORK;
+  }
+  options->family = socket->family = address_is_ipv6(&socket->bind_to) ? FAMILY_IPV6 : FAMILY_IPV4;
+  return EXIT_DONE;
+}
+
+static void say_what_begins(const struct receiving *receiving, const char *shown) {
+  const struct options *options = &receiving->options;
+  struct udp_stats stats;
+  udp_get_stats(pump_udp(receiving->pump), &stats);
+  say("receiving into %s on UDP port %u%s%s; may send: this machine and private networks", shown,
+      udp_port(pump_udp(receiving->pump)), options->listen ? " of " : "",
+      options->listen ? options->listen : "");
+  say("%s", OPTIONS_NOT_ENCRYPTED);
+  if (options->verbose && stats.receive_buffer < UDP_BUFFER_BYTES)
+    say("the kernel grants a receive buffer of %d KiB; `sysctl net.core.rmem_max=%d` would allow more",
+        stats.receive_buffer / 1024, UDP_BUFFER_BYTES);
+}
+
+static enum exit_status receive_all(struct receiving *receiving, const struct udp_config *socket,
+                                    const char *shown) {
+  struct pump_hooks hooks = {.context = receiving,
+                             .route = on_route,
+                             .established = on_established,
+                             .moved = on_moved,
+                             .ended = on_ended,
+                             .tick = on_tick,
+                             .signalled = on_signalled};
+  int error = 0;
+  receiving->pump = pump_new(&hooks, socket, FILE_THREADS, &error);
+  if (!receiving->pump) {
+    if (error == ERR_ADDRESS)
+      say("UDP port %u is in use here, or %s is no address of this machine (another --port N?)",
+          receiving->options.port, receiving->options.listen ? receiving->options.listen : "that");
+    else
+      say("cannot open a socket on UDP port %u: %s", receiving->options.port, error_text(error));
+    return EXIT_NETWORK;
+  }
+  if (!receiving->options.quiet) say_what_begins(receiving, shown);
+  error = pump_run(receiving->pump);
+  say_status(NULL);
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) { /* whose peer did not answer the close in time */
+    struct session *session = pump_session(receiving->pump, i);
+    if (session->state && !session->has_ended) conclude(receiving, session, clock_now_ns());
+  }
+  if (error < 0) {
+    say("the socket failed: %s", error_text(error));
+    receiving->status = EXIT_NETWORK;
+  }
+  return receiving->status;
+}
+
+int command_recv(int argc, char **argv) {
+  static struct receiving receiving; /* one a process */
+  struct options *options = &receiving.options;
+  struct udp_config socket;
+  char shown[TEXT_NAME_BYTES];
+  if (!options_begin(options, COMMAND_RECV, argc, argv)) return options->status;
+  if (options->argument_count != 1) {
+    say(options->argument_count == 0
+            ? "receive into which folder? udpcp recv DIR (`udpcp recv --help` tells more)"
+            : "one folder only: udpcp recv DIR (`udpcp recv --help` tells more)");
+    return EXIT_USAGE;
+  }
+  enum exit_status status = choose_address(options, &socket);
+  if (status != EXIT_DONE) return status;
+  text_escape((const uint8_t *)options->arguments[0], strlen(options->arguments[0]), shown, sizeof shown);
+  receiving.sink = open_folder(options, shown);
+  if (!receiving.sink) return EXIT_FILES;
+  receiving.draws = !options->quiet && say_has_status();
+  receiving.pool = pool_new(POOL_BYTES);
+  receiving.listener = receiving.pool ? new_listener(&receiving) : NULL;
+  if (receiving.listener) {
+    status = receive_all(&receiving, &socket, shown);
+  } else {
+    say("%s", error_text(ERR_NO_MEMORY));
+    status = EXIT_FILES;
+  }
+  pump_free(receiving.pump); /* with it the receivers, while their connections are still there */
+  listener_free(receiving.listener);
+  pool_free(receiving.pool);
+  sink_free(receiving.sink);
+  return status;
+}

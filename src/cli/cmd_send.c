@@ -1,0 +1,334 @@
+/* `udpcp send`: finds the sources and the receiver, then lets a sender run on the pump. The addresses of a
+ * host are tried one after the other, each with a socket, a connection and a pump of its own; what comes
+ * after the handshake is final. At the end the close is repeated until the receiver answers it, for a moment:
+ * so the receiver, too, knows that all went well, and does not wait for a sender that has left. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "options.h"
+#include "progress.h"
+#include "pump.h"
+#include "refusal.h"
+#include "say.h"
+#include "target.h"
+#include "text.h"
+#include "udpcp/fs.h"
+
+enum {
+  ADDRESSES_MAX = 8,
+  POOL_BYTES = 40 << 20, /* the receiver's widest window, and blocks read ahead */
+  FILE_THREADS = 1,
+  CONNECT_S_MAX = 10,
+};
+#define REFUSED_NS (3 * NS_PER_S)             /* a receiver that is just being started may still come */
+#define REFUSED_BEFORE_NEXT_NS (NS_PER_S / 4) /* but not while another address may be the right one */
+#define LINGER_NS (1 * NS_PER_S)              /* for the answer to a close */
+
+struct sending {
+  struct options options;
+  struct target target;
+  char host_shown[256];
+  struct address addresses[ADDRESSES_MAX];
+  int address_count;
+  bool some_path_is_missing;
+  struct source *source;
+  struct pool *pool;
+
+  /* One attempt. */
+  struct pump *pump;
+  struct session *session;
+  bool is_last_address, has_refusals, was_refused;
+  uint64_t started_ns, leave_ns;
+  bool is_interrupted, is_over; /* is_over: `progress` is final */
+  struct progress progress;
+  struct progress_meter meter;
+  uint64_t draw_ns;
+  bool draws;
+};
+
+/* ---- before anything is sent ---- */
+/* Keeps the paths that are there, says which are not. */
+static int check_paths(struct sending *sending, char **paths, int count) {
+  int kept = 0;
+  for (int i = 0; i < count; i++) {
+    struct stat status;
+    if (*paths[i] && strcmp(paths[i], "-") != 0 && stat(paths[i], &status) == 0) {
+      paths[kept++] = paths[i];
+      continue;
+    }
+    int error = *paths[i] ? error_from_errno(errno) : ERR_NOT_FOUND;
+    char shown[TEXT_NAME_BYTES];
+    text_escape((const uint8_t *)paths[i], strlen(paths[i]), shown, sizeof shown);
+    if (strcmp(paths[i], "-") == 0)
+      say("-: standard input cannot be sent yet (./- would be a file of that name)");
+    else
+      say("%s: %s", shown, error_text(error));
+    sending->some_path_is_missing = true;
+  }
+  return kept;
+}
+
+static enum exit_status resolve(struct sending *sending) {
+  const char *why = "", *host = sending->target.host;
+  text_escape((const uint8_t *)host, strlen(host), sending->host_shown, sizeof sending->host_shown);
+  if (sending->options.port == 0) {
+    say("--port: '0' is no port to send to");
+    return EXIT_USAGE;
+  }
+  sending->address_count = address_resolve(host, sending->options.port, sending->options.family,
+                                           sending->addresses, ADDRESSES_MAX, &why);
+  if (sending->address_count > 0) return EXIT_DONE;
+  say("cannot find the host '%s': %s", sending->host_shown, why);
+  return EXIT_UNREACHED;
+}
+
+/* ---- while it runs: the pump's hooks ---- */
+static struct session *on_route(void *context, uint64_t now_ns, const struct address *from, uint8_t *bytes,
+                                size_t size) {
+  struct sending *sending = context;
+  conn_on_datagram(sending->session->conn, now_ns, from, bytes, size);
+  return sending->session;
+}
+
+static void on_established(void *context, struct session *session, uint64_t now_ns) {
+  struct sending *sending = context;
+  refusal_ignore(udp_fd(pump_udp(sending->pump)));
+  struct sender_config config = {.ops = &bind_source_ops,
+                                 .source = sending->source,
+                                 .pool = sending->pool,
+                                 .dry_run = sending->options.dry_run};
+  session->state = sender_new(&config, session->conn);
+  if (!session->state) conn_close(session->conn, now_ns, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
+}
+
+static void on_moved(void *context, struct session *session, uint64_t now_ns) {
+  struct sending *sending = context;
+  struct report report;
+  if (!session->state || sending->is_over) return;
+  while (session->role->next_report(session->state, &report))
+    report_take(&session->tally, &report, &sending->options, "");
+  session->role->get_progress(session->state, &sending->progress);
+  if (sending->progress.outcome == OUTCOME_RUNNING) return;
+  sending->is_over = true;
+  sending->leave_ns = now_ns + LINGER_NS;
+}
+
+static void on_ended(void *context, struct session *session, uint64_t now_ns) {
+  struct sending *sending = context;
+  (void)now_ns;
+  if (!sending->is_over) report_closed(&session->closed, &sending->progress);
+  sending->is_over = true;
+  pump_stop(sending->pump);
+}
+
+static void on_signalled(void *context, uint64_t now_ns) {
+  struct sending *sending = context;
+  if (sending->is_interrupted) {
+    say_status(NULL);
+    _exit(EXIT_INTERRUPTED);
+  }
+  sending->is_interrupted = true;
+  sending->leave_ns = now_ns + LINGER_NS;
+  conn_close(sending->session->conn, now_ns, CLOSE_INTERRUPTED, "interrupted by the sender's user");
+  pump_touch(sending->pump, sending->session);
+  if (!sending->session->established_ns) pump_stop(sending->pump);
+}
+
+static void draw(struct sending *sending, uint64_t now_ns) {
+  struct session *session = sending->session;
+  struct progress progress;
+  struct conn_stats stats;
+  char line[PROGRESS_TEXT_BYTES];
+  session->role->get_progress(session->state, &progress);
+  conn_get_stats(session->conn, &stats);
+  struct progress_view view = {.bytes_seen = progress.bytes_seen,
+                               .bytes_past = progress.bytes_moved + session->tally.had_bytes,
+                               .bytes_moved = progress.bytes_moved,
+                               .objects_seen = progress.objects_seen,
+                               .objects_past =
+                                   progress.objects_done + progress.objects_had + progress.objects_failed,
+                               .bytes_sent = stats.block_bytes_sent,
+                               .bytes_resent = stats.block_bytes_resent,
+                               .is_total = progress.walk_done};
+  progress_measure(&sending->meter, now_ns, view.bytes_moved);
+  progress_line(&sending->meter, &view, say_columns(), line);
+  say_status(line);
+}
+
+/* Nobody listens there, and nobody has come to do so. */
+static bool is_refused(struct sending *sending, uint64_t now_ns) {
+  struct conn_stats stats;
+  sending->has_refusals = refusal_take(udp_fd(pump_udp(sending->pump))) || sending->has_refusals;
+  conn_get_stats(sending->session->conn, &stats);
+  if (!sending->has_refusals || stats.packets_received > 0) return false;
+  return now_ns >= sending->started_ns + (sending->is_last_address ? REFUSED_NS : REFUSED_BEFORE_NEXT_NS);
+}
+
+static uint64_t on_tick(void *context, uint64_t now_ns) {
+  struct sending *sending = context;
+  struct session *session = sending->session;
+  bool is_leaving = sending->is_over || sending->is_interrupted;
+  if (is_leaving) {
+    if (now_ns >= sending->leave_ns) pump_stop(sending->pump);
+    return sending->leave_ns;
+  }
+  if (!session->established_ns) {
+    sending->was_refused = is_refused(sending, now_ns);
+    if (sending->was_refused) pump_stop(sending->pump);
+    return now_ns + NS_PER_S / 10;
+  }
+  if (!sending->draws || !session->state) return TIME_NEVER;
+  if (now_ns >= sending->draw_ns) {
+    draw(sending, now_ns);
+    sending->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
+  }
+  return sending->draw_ns;
+}
+
+/* ---- one attempt at one address ---- */
+static struct conn *new_conn(const struct sending *sending, const struct address *to) {
+  uint64_t connect_s =
+      sending->options.timeout_s < CONNECT_S_MAX ? sending->options.timeout_s : CONNECT_S_MAX;
+  struct conn_config config = {
+      .role = ROLE_CLIENT,
+      .crypto = crypto_plain_new(ROLE_CLIENT),
+      .pool = sending->pool,
+      .peer = *to,
+      .datagram_bytes_max = options_datagram_bytes(&sending->options, address_is_ipv6(to)),
+      .idle_timeout_ns = sending->options.timeout_s * NS_PER_S,
+      .handshake_timeout_ns = connect_s * NS_PER_S,
+      .rate_bytes_per_s_max = sending->options.rate_bytes_per_s_max,
+      .congestion = sending->options.congestion,
+  };
+  random_fill(&config.local_cid, sizeof config.local_cid);
+  random_fill(&config.peer_cid, sizeof config.peer_cid);
+  random_fill(&config.seed, sizeof config.seed);
+  return config.crypto.ops ? conn_new(&config, clock_now_ns()) : NULL;
+}
+
+/* The last words, once the session's end is known. */
+static enum exit_status conclude(struct sending *sending) {
+  const struct options *options = &sending->options;
+  struct session *session = sending->session;
+  char text[REPORT_TEXT_BYTES];
+  struct conn_stats stats;
+  if (sending->is_interrupted) sending->progress.outcome = OUTCOME_INTERRUPTED;
+  const char *end = report_outcome(&sending->progress, COMMAND_SEND, options->timeout_s, text);
+  say_status(NULL);
+  if (end) say("%s", end);
+  conn_get_stats(session->conn, &stats);
+  if (session->state && !options->quiet) {
+    report_summary(&session->tally, &stats, options, clock_now_ns() - session->established_ns, text);
+    say("%s", text);
+  }
+  enum exit_status status = report_status(&sending->progress);
+  bool is_complete = status == EXIT_DONE || status == EXIT_VANISHED;
+  return is_complete && sending->some_path_is_missing ? EXIT_PARTIAL : status;
+}
+
+/* EXIT_UNREACHED, with nothing said: the next address may be tried. */
+static enum exit_status attempt(struct sending *sending, const struct address *to) {
+  static const struct pump_hooks hooks = {.route = on_route,
+                                          .established = on_established,
+                                          .moved = on_moved,
+                                          .ended = on_ended,
+                                          .tick = on_tick,
+                                          .signalled = on_signalled};
+  struct pump_hooks ours = hooks;
+  struct udp_config socket = {.family = address_is_ipv6(to) ? FAMILY_IPV6 : FAMILY_IPV4};
+  enum exit_status status = EXIT_NETWORK;
+  int error;
+  ours.context = sending;
+  sending->session = NULL;
+  sending->is_over = sending->has_refusals = sending->was_refused = false;
+  sending->pump = pump_new(&ours, &socket, FILE_THREADS, &error);
+  if (!sending->pump) {
+    if (!sending->is_last_address) return EXIT_UNREACHED;
+    say("cannot open a socket: %s", error_text(error));
+    return EXIT_NETWORK;
+  }
+  struct conn *conn = new_conn(sending, to);
+  if (conn) sending->session = pump_add(sending->pump, conn, &bind_sender, to);
+  if (!sending->session) {
+    say("%s", error_text(ERR_NO_MEMORY));
+    goto out;
+  }
+  refusal_listen(udp_fd(pump_udp(sending->pump)));
+  sending->started_ns = clock_now_ns();
+  error = pump_run(sending->pump);
+  bool has_met = sending->session->established_ns ||
+                 (sending->is_over && sending->progress.outcome != OUTCOME_NO_ANSWER);
+  if (error < 0) {
+    say_status(NULL);
+    say("the socket failed: %s", error_text(error));
+  } else if (has_met || sending->is_interrupted) {
+    pump_farewell(sending->pump, sending->session);
+    status = conclude(sending);
+  } else {
+    status = EXIT_UNREACHED;
+  }
+out:
+  pump_free(sending->pump);
+  conn_free(conn);
+  return status;
+}
+
+static enum exit_status try_addresses(struct sending *sending) {
+  bool was_refused = false;
+  for (int i = 0; i < sending->address_count; i++) {
+    sending->is_last_address = i + 1 == sending->address_count;
+    enum exit_status status = attempt(sending, &sending->addresses[i]);
+    if (status != EXIT_UNREACHED) return status;
+    was_refused = was_refused || sending->was_refused;
+  }
+  if (was_refused)
+    say("nobody is listening on %s port %u (is `udpcp recv DIR` running there?)", sending->host_shown,
+        sending->options.port);
+  else
+    say("no answer from %s port %u (is `udpcp recv DIR` running there, and UDP port %u open in its "
+        "firewall?)",
+        sending->host_shown, sending->options.port, sending->options.port);
+  return EXIT_UNREACHED;
+}
+
+static enum exit_status send_paths(struct sending *sending, char **paths, int count) {
+  enum exit_status status = EXIT_FILES;
+  sending->source = source_new((const char *const *)paths, (size_t)count, sending->target.subfolder);
+  sending->pool = pool_new(POOL_BYTES);
+  if (sending->source && sending->pool)
+    status = try_addresses(sending);
+  else
+    say("%s", error_text(ERR_NO_MEMORY));
+  source_free(sending->source);
+  pool_free(sending->pool);
+  return status;
+}
+
+int command_send(int argc, char **argv) {
+  static struct sending sending; /* one a process */
+  struct options *options = &sending.options;
+  if (!options_begin(options, COMMAND_SEND, argc, argv)) return options->status;
+  if (options->argument_count < 2) {
+    say("send what, and where to? udpcp send PATH... HOST[:SUBDIR] (`udpcp send --help` tells more)");
+    return EXIT_USAGE;
+  }
+  int path_count = options->argument_count - 1;
+  char *typed = options->arguments[path_count], shown[256];
+  text_escape((const uint8_t *)typed, strlen(typed), shown, sizeof shown);
+  const char *complaint = target_parse(typed, &sending.target);
+  if (complaint) {
+    say("'%s' %s", shown, complaint);
+    return EXIT_USAGE;
+  }
+  path_count = check_paths(&sending, options->arguments, path_count);
+  if (path_count == 0) return EXIT_FILES;
+  enum exit_status status = resolve(&sending);
+  if (status != EXIT_DONE) return status;
+  if (!options->quiet) say("%s", OPTIONS_NOT_ENCRYPTED);
+  sending.draws = !options->quiet && say_has_status();
+  return send_paths(&sending, options->arguments, path_count);
+}

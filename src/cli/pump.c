@@ -1,0 +1,376 @@
+/* One thread moves everything: it never waits for a disk (file work goes to worker threads) and never for a
+ * peer. A turn of the loop: sleep until a datagram, a finished piece of file work, a signal or a deadline;
+ * feed each to its session, which is thereby touched; then serve the touched sessions only, in the order they
+ * were touched - events, finished steps, new file work, datagrams out - each with a bound, so that nobody
+ * starves; what hit its bound is touched for the next turn. Datagrams leave in trains, a system call a turn.
+ */
+#include "pump.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "outbox.h"
+
+enum {
+  TASKS_MAX = 128,          /* pieces of file work out at once */
+  TASKS_A_TURN = 16,        /* of one session */
+  TRAINS_A_RECEIVE = 8,     /* half a megabyte: stays in the L2 cache */
+  RECEIVES_A_TURN = 4,      /* before anything is answered */
+  BYTES_A_TURN = 4 * 65536, /* sent by one session before the next has its turn */
+};
+#define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
+
+/* A job on its way through the worker, and whose it is. */
+struct task {
+  struct work work; /* first: it is what the worker gives back */
+  struct job *job;
+  struct session *session;
+  struct task *next_free;
+};
+
+struct pump {
+  struct pump_hooks hooks;
+  struct udp *udp;
+  struct wait *wait;
+  struct worker *worker;
+  struct task tasks[TASKS_MAX];
+  struct task *free_tasks;
+  struct session *sessions[SESSIONS_MAX];
+  size_t session_count;
+  struct session *last_found;
+  struct session *first_touched, **touched_end;
+  uint64_t now_ns, tick_ns;
+  bool kernel_is_full, is_stopped;
+  struct outbox outbox;
+};
+
+struct pump *pump_new(const struct pump_hooks *hooks, const struct udp_config *socket, unsigned threads,
+                      int *error) {
+  struct pump *pump = calloc(1, sizeof *pump);
+  *error = ERR_NO_MEMORY;
+  if (!pump) return NULL;
+  pump->hooks = *hooks;
+  pump->touched_end = &pump->first_touched;
+  for (int i = 0; i < TASKS_MAX; i++) {
+    pump->tasks[i].next_free = pump->free_tasks;
+    pump->free_tasks = &pump->tasks[i];
+  }
+  pump->udp = udp_open(socket, error);
+  if (!pump->udp) goto out;
+  *error = ERR_NO_MEMORY;
+  pump->wait = wait_new();
+  if (!pump->wait) goto out;
+  /* Before the threads are made: they are to inherit the mask, so that signals come here. */
+  if ((*error = wait_watch_signals(pump->wait)) < 0) goto out;
+  pump->worker = worker_new(threads, TASKS_MAX);
+  if (!pump->worker) {
+    *error = ERR_NO_MEMORY;
+    goto out;
+  }
+  if ((*error = wait_watch(pump->wait, udp_fd(pump->udp), WAIT_READ)) < 0) goto out;
+  if ((*error = wait_watch(pump->wait, worker_fd(pump->worker), WAIT_READ)) < 0) goto out;
+  *error = ERR_NONE;
+  return pump;
+out:
+  pump_free(pump);
+  return NULL;
+}
+
+struct udp *pump_udp(const struct pump *pump) {
+  return pump->udp;
+}
+size_t pump_count(const struct pump *pump) { return pump->session_count; }
+void pump_stop(struct pump *pump) { pump->is_stopped = true; }
+
+struct session *pump_session(const struct pump *pump, size_t index) {
+  assert(index < pump->session_count);
+  return pump->sessions[index];
+}
+
+/* ---- sessions ---- */
+struct session *pump_add(struct pump *pump, struct conn *conn, const struct role *role,
+                         const struct address *peer) {
+  if (pump->session_count == SESSIONS_MAX) return NULL;
+  struct session *session = calloc(1, sizeof *session);
+  if (!session) return NULL;
+  session->conn = conn;
+  session->role = role;
+  session->peer = *peer;
+  session->deadline_ns = TIME_NEVER;
+  pump->sessions[pump->session_count++] = session;
+  pump_touch(pump, session);
+  return session;
+}
+
+void pump_touch(struct pump *pump, struct session *session) {
+  if (session->is_touched) return;
+  session->is_touched = true;
+  session->next_touched = NULL;
+  *pump->touched_end = session;
+  pump->touched_end = &session->next_touched;
+}
+
+static struct session *take_touched(struct pump *pump) {
+  struct session *session = pump->first_touched;
+  pump->first_touched = session->next_touched;
+  if (!pump->first_touched) pump->touched_end = &pump->first_touched;
+  session->is_touched = false;
+  return session;
+}
+
+static void untouch(struct pump *pump, struct session *session) {
+  for (struct session **at = &pump->first_touched; *at; at = &(*at)->next_touched) {
+    if (*at != session) continue;
+    *at = session->next_touched;
+    if (!*at) pump->touched_end = at;
+    session->is_touched = false;
+    return;
+  }
+}
+
+void pump_remove(struct pump *pump, struct session *session) {
+  assert(!session->state || session->role->jobs_out(session->state) == 0);
+  if (session->state) session->role->free(session->state);
+  outbox_forget(&pump->outbox, session->conn);
+  untouch(pump, session);
+  if (pump->last_found == session) pump->last_found = NULL;
+  for (size_t i = 0; i < pump->session_count; i++)
+    if (pump->sessions[i] == session) pump->sessions[i--] = pump->sessions[--pump->session_count];
+  free(session);
+}
+
+struct session *pump_find(struct pump *pump, const struct conn *conn) {
+  if (pump->last_found && pump->last_found->conn == conn) return pump->last_found;
+  for (size_t i = 0; i < pump->session_count; i++)
+    if (pump->sessions[i]->conn == conn) return pump->last_found = pump->sessions[i];
+  return NULL;
+}
+
+/* ---- file work ---- */
+static void task_run(struct work *work) { job_run(((struct task *)work)->job); }
+
+static void submit_jobs(struct pump *pump, struct session *session) {
+  session->lacks_tasks = false;
+  for (int i = 0; i < TASKS_A_TURN; i++) {
+    struct task *task = pump->free_tasks;
+    if (!task || worker_room(pump->worker) == 0) {
+      session->lacks_tasks = true;
+      return;
+    }
+    struct job *job = session->role->next_job(session->state);
+    if (!job) return;
+    pump->free_tasks = task->next_free;
+    *task = (struct task){.work = {.run = task_run}, .job = job, .session = session};
+    worker_submit(pump->worker, &task->work);
+  }
+  pump_touch(pump, session); /* there may be more */
+}
+
+static void take_finished(struct pump *pump) {
+  bool has_freed = false;
+  for (struct work *work; (work = worker_take_done(pump->worker)); has_freed = true) {
+    struct task *task = (struct task *)work;
+    struct session *session = task->session;
+    session->role->on_job(session->state, pump->now_ns, task->job);
+    pump_touch(pump, session);
+    task->next_free = pump->free_tasks;
+    pump->free_tasks = task;
+  }
+  for (size_t i = 0; has_freed && i < pump->session_count; i++)
+    if (pump->sessions[i]->lacks_tasks) pump_touch(pump, pump->sessions[i]);
+}
+
+/* ---- in ---- */
+static int receive(struct pump *pump) {
+  struct train trains[TRAINS_A_RECEIVE];
+  for (int i = 0; i < RECEIVES_A_TURN; i++) {
+    int count = udp_receive(pump->udp, trains, TRAINS_A_RECEIVE);
+    if (count < 0) return count;
+    for (int t = 0; t < count; t++) {
+      struct train *train = &trains[t];
+      for (size_t at = 0; at < train->size; at += train->segment) {
+        size_t left = train->size - at;
+        struct session *session =
+            pump->hooks.route(pump->hooks.context, pump->now_ns, &train->peer, train->bytes + at,
+                              left < train->segment ? left : train->segment);
+        if (session) pump_touch(pump, session);
+      }
+    }
+    if (count < TRAINS_A_RECEIVE) return 0;
+  }
+  return 0;
+}
+
+/* A scan of at most SESSIONS_MAX numbers is cheaper than keeping them in order. */
+static void wake_overdue(struct pump *pump) {
+  for (size_t i = 0; i < pump->session_count; i++) {
+    struct session *session = pump->sessions[i];
+    if (session->deadline_ns > pump->now_ns) continue;
+    if (!session->is_closed) conn_on_timeout(session->conn, pump->now_ns);
+    pump_touch(pump, session);
+  }
+}
+
+/* ---- out ---- */
+static void on_refused(void *owner, size_t size) { conn_on_send_failed(owner, clock_now_ns(), size); }
+
+static bool flush(struct pump *pump) {
+  bool was_full = pump->kernel_is_full;
+  pump->kernel_is_full = !outbox_send(&pump->outbox, pump->udp, on_refused);
+  if (pump->kernel_is_full != was_full)
+    wait_watch(pump->wait, udp_fd(pump->udp), pump->kernel_is_full ? WAIT_READ | WAIT_WRITE : WAIT_READ);
+  return !pump->kernel_is_full;
+}
+
+/* Takes datagrams off the connection. True: it has no more for now. */
+static bool gather(struct pump *pump, struct session *session) {
+  size_t gathered = 0;
+  while (gathered < BYTES_A_TURN) {
+    uint8_t *room = outbox_room(&pump->outbox);
+    if (!room && (!flush(pump) || !(room = outbox_room(&pump->outbox)))) return false;
+    struct address to;
+    size_t size = conn_next_datagram(session->conn, pump->now_ns, room, DATAGRAM_BYTES_MAX, &to);
+    if (size == 0) return true;
+    outbox_add(&pump->outbox, session->conn, &to, size);
+    gathered += size;
+  }
+  return false;
+}
+
+void pump_reply(struct pump *pump, const struct address *to, const uint8_t *bytes, size_t size) {
+  uint8_t *room = outbox_room(&pump->outbox);
+  if (!room) return;
+  memcpy(room, bytes, size);
+  outbox_add(&pump->outbox, NULL, to, size);
+}
+
+void pump_farewell(struct pump *pump, struct session *session) {
+  uint8_t last[DATAGRAM_BYTES_MAX];
+  struct address to;
+  size_t size = 0;
+  for (int tries = 0; tries < 100 && !flush(pump); tries++)
+    wait_until(pump->wait, clock_now_ns() + NS_PER_MS);
+  for (size_t next;
+       (next = conn_next_datagram(session->conn, clock_now_ns(), last, sizeof last, &to)) != 0;) {
+    size = next;
+    pump_reply(pump, &to, last, size);
+  }
+  if (size) pump_reply(pump, &to, last, size);
+  flush(pump);
+}
+
+/* ---- the loop ---- */
+/* Returns whether there were any. */
+static bool take_events(struct pump *pump, struct session *session) {
+  struct conn_event event;
+  bool has_any = false;
+  for (; !session->is_closed && conn_next_event(session->conn, &event); has_any = true) {
+    if (event.type == CONN_EVENT_ESTABLISHED) {
+      session->established_ns = pump->now_ns;
+      pump->hooks.established(pump->hooks.context, session, pump->now_ns);
+    }
+    if (event.type == CONN_EVENT_CLOSED) {
+      session->is_closed = true;
+      session->closed = event;
+    }
+    if (session->state)
+      session->role->on_event(session->state, pump->now_ns, &event);
+    else if (event.type == CONN_EVENT_BLOCK_RECEIVED)
+      conn_release_block(session->conn, event.block.bytes, event.block.size_class);
+  }
+  return has_any;
+}
+
+static void serve(struct pump *pump, struct session *session) {
+  take_events(pump, session);
+  if (session->state) {
+    session->role->step(session->state, pump->now_ns);
+    submit_jobs(pump, session);
+  }
+  pump->hooks.moved(pump->hooks.context, session, pump->now_ns);
+  if (!gather(pump, session) && !session->is_closed) pump_touch(pump, session);
+  if (take_events(pump, session)) pump_touch(pump, session);
+  session->deadline_ns = session->is_closed ? TIME_NEVER : conn_next_timeout(session->conn);
+  uint64_t role_ns = session->state ? session->role->next_timeout(session->state) : TIME_NEVER;
+  if (role_ns < session->deadline_ns) session->deadline_ns = role_ns;
+  bool is_idle = !session->state || session->role->jobs_out(session->state) == 0;
+  if (session->is_closed && is_idle && !session->has_ended) {
+    session->has_ended = true;
+    pump->hooks.ended(pump->hooks.context, session, pump->now_ns);
+  }
+}
+
+/* When to wake up at the latest. */
+static uint64_t next_deadline(const struct pump *pump) {
+  if (pump->first_touched && !pump->kernel_is_full) return 0;
+  uint64_t deadline_ns = TIME_NEVER;
+  for (size_t i = 0; i < pump->session_count; i++)
+    if (pump->sessions[i]->deadline_ns < deadline_ns) deadline_ns = pump->sessions[i]->deadline_ns;
+  if (pump->kernel_is_full && deadline_ns < pump->now_ns + FULL_KERNEL_NS)
+    deadline_ns = pump->now_ns + FULL_KERNEL_NS;
+  return pump->tick_ns < deadline_ns ? pump->tick_ns : deadline_ns;
+}
+
+int pump_run(struct pump *pump) {
+  pump->is_stopped = false;
+  pump->now_ns = clock_now_ns();
+  pump->tick_ns = 0;
+  while (!pump->is_stopped) {
+    int error = wait_until(pump->wait, next_deadline(pump));
+    if (error < 0) return error;
+    pump->now_ns = clock_now_ns();
+    if (wait_take_signal(pump->wait)) pump->hooks.signalled(pump->hooks.context, pump->now_ns);
+    if (wait_ready(pump->wait, udp_fd(pump->udp)) & WAIT_READ && (error = receive(pump)) < 0) return error;
+    if (pump->kernel_is_full && wait_ready(pump->wait, udp_fd(pump->udp)) & WAIT_WRITE) flush(pump);
+    take_finished(pump);
+    wake_overdue(pump);
+    struct session *last = NULL; /* of those touched by now; later ones wait for the next turn */
+    for (struct session *session = pump->first_touched; session; session = session->next_touched)
+      last = session;
+    for (bool is_last = !last; !is_last && !pump->is_stopped;) {
+      struct session *session = take_touched(pump);
+      is_last = session == last;
+      serve(pump, session);
+    }
+    if (!outbox_is_empty(&pump->outbox)) flush(pump);
+    pump->tick_ns = pump->hooks.tick(pump->hooks.context, pump->now_ns);
+  }
+  return 0;
+}
+
+/* Whoever ends its work may have more of it: part files to remove. */
+static void finish_jobs(struct pump *pump) {
+  for (bool is_busy = true; is_busy;) {
+    is_busy = false;
+    pump->now_ns = clock_now_ns();
+    take_finished(pump);
+    for (size_t i = 0; i < pump->session_count; i++) {
+      struct session *session = pump->sessions[i];
+      if (!session->state) continue;
+      session->role->step(session->state, pump->now_ns);
+      submit_jobs(pump, session);
+      is_busy = is_busy || session->role->jobs_out(session->state) > 0;
+    }
+    if (is_busy) wait_until(pump->wait, pump->now_ns + NS_PER_MS);
+  }
+}
+
+void pump_free(struct pump *pump) {
+  if (!pump) return;
+  /* Whose peer never answered the close learns of the end here. */
+  struct conn_event end = {.type = CONN_EVENT_CLOSED,
+                           .closed = {.by = CLOSED_BY_US, .code = CLOSE_INTERRUPTED}};
+  for (size_t i = 0; i < pump->session_count; i++) {
+    struct session *session = pump->sessions[i];
+    if (session->state && !session->is_closed) session->role->on_event(session->state, clock_now_ns(), &end);
+    session->is_closed = true;
+  }
+  if (pump->worker) finish_jobs(pump);
+  while (pump->session_count > 0)
+    pump_remove(pump, pump->sessions[0]);
+  if (pump->worker) worker_free(pump->worker);
+  if (pump->wait) wait_free(pump->wait);
+  udp_close(pump->udp);
+  free(pump);
+}

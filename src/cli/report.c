@@ -1,0 +1,186 @@
+/* The one place where counts, errors and outcomes become words. Each failure is one line: what, why, and
+ * where there is something to do about it, what. Names and the peer's words are escaped; nothing foreign
+ * reaches a terminal raw. */
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "say.h"
+#include "text.h"
+#include "units.h"
+
+static const char *shown_name(const struct entry *entry) {
+  static char name[TEXT_NAME_BYTES + 1];
+  size_t size = text_escape(entry->name, entry->name_size, name, TEXT_NAME_BYTES);
+  if (entry->kind == ENTRY_FOLDER && (size == 0 || name[size - 1] != '/')) {
+    name[size] = '/';
+    name[size + 1] = 0;
+  }
+  return name;
+}
+
+/* Why, and what to do; `there`: it happened at the other side. */
+static void say_failure(const struct report *report, const char *who, enum command command) {
+  bool there = report->at_source == (command == COMMAND_RECV);
+  const char *side = !there ? "" : command == COMMAND_SEND ? " at the receiver" : " at the sender";
+  const char *name = shown_name(&report->entry);
+  if (report->error == ERR_EXISTS)
+    say("%s%s: something different is already there%s; it stays (recv --overwrite changed would replace "
+        "files)",
+        who, name, side);
+  else if (report->error == ERR_CHANGED)
+    say("%s%s: it changed or vanished%s while it was sent; send it again", who, name, side);
+  else if (report->error == ERR_UNSUPPORTED && report->at_source)
+    say("%s%s: skipped%s: neither file nor folder (links, sockets and devices are not sent)", who, name,
+        side);
+  else
+    say("%s%s: %s%s", who, name, error_text(report->error), side);
+}
+
+void report_take(struct tally *tally, const struct report *report, const struct options *options,
+                 const char *who) {
+  bool is_file = report->entry.kind == ENTRY_FILE;
+  uint64_t size = is_file ? report->entry.size : 0;
+  const char *verb = NULL;
+  switch (report->kind) {
+  case REPORT_COMMITTED:
+    tally->files += is_file;
+    tally->bytes += size;
+    verb = options->verbose ? "done" : NULL;
+    break;
+  case REPORT_HAVE:
+    tally->had_files += is_file;
+    tally->had_bytes += size;
+    verb = options->verbose ? "already there" : NULL;
+    break;
+  case REPORT_WOULD:
+    tally->would_files += is_file;
+    tally->would_bytes += size;
+    verb = options->quiet ? NULL : options->command == COMMAND_SEND ? "would be sent" : "would be received";
+    break;
+  case REPORT_FAILED:
+    tally->failed++;
+    tally->failed_bytes += size;
+    say_failure(report, who, options->command);
+    return;
+  }
+  if (verb) say_plain("%s%s: %s", who, shown_name(&report->entry), verb);
+}
+
+const char *report_outcome(const struct progress *progress, enum command command, uint64_t timeout_s,
+                           char *text) {
+  const char *peer = command == COMMAND_SEND ? "receiver" : "sender";
+  char reason[sizeof progress->reason * 4];
+  size_t size = text_escape((const uint8_t *)progress->reason,
+                            strnlen(progress->reason, sizeof progress->reason), reason, sizeof reason);
+  const char *colon = size ? ": " : "";
+  switch (progress->outcome) {
+  case OUTCOME_RUNNING:
+  case OUTCOME_COMPLETE:
+    return NULL;
+  case OUTCOME_NO_ANSWER:
+    snprintf(text, REPORT_TEXT_BYTES, "no answer from the %s", peer);
+    break;
+  case OUTCOME_TIMEOUT:
+    snprintf(text, REPORT_TEXT_BYTES, "the %s has been silent for %llu s: it or the network is down%s", peer,
+             (unsigned long long)timeout_s,
+             command == COMMAND_SEND ? "; what is not committed is sent anew next time" : "");
+    break;
+  case OUTCOME_REFUSED:
+    snprintf(text, REPORT_TEXT_BYTES, "refused by the %s%s%s", peer, colon, reason);
+    break;
+  case OUTCOME_INTERRUPTED:
+    snprintf(text, REPORT_TEXT_BYTES, "%s",
+             progress->by_peer ? "interrupted by the other side" : "interrupted");
+    break;
+  case OUTCOME_PROTOCOL:
+    snprintf(text, REPORT_TEXT_BYTES, "%s%s%s: are both of the same version of udpcp?",
+             progress->by_peer ? "the other side could not follow us"
+                               : "the other side does not follow the protocol",
+             colon, reason);
+    break;
+  case OUTCOME_LOCAL:
+    snprintf(text, REPORT_TEXT_BYTES, "had to stop: %s%s%s", error_text(progress->error), colon, reason);
+    break;
+  case OUTCOME_REMOTE:
+    snprintf(text, REPORT_TEXT_BYTES, "the %s had to stop%s%s", peer, colon, reason);
+    break;
+  }
+  return text;
+}
+
+void report_summary(const struct tally *tally, const struct conn_stats *stats, const struct options *options,
+                    uint64_t duration_ns, char text[REPORT_TEXT_BYTES]) {
+  char size[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], duration[UNITS_TEXT_BYTES];
+  bool is_send = options->command == COMMAND_SEND;
+  size_t used;
+#define ADD(...)                                                                                             \
+  used += (size_t)snprintf(text + used, used < REPORT_TEXT_BYTES ? REPORT_TEXT_BYTES - used : 0, __VA_ARGS__)
+  used = 0;
+  uint64_t files = options->dry_run ? tally->would_files : tally->files;
+  uint64_t bytes = options->dry_run ? tally->would_bytes : tally->bytes;
+  ADD("%s %llu file%s, %s",
+      options->dry_run ? is_send ? "would send" : "would receive"
+      : is_send        ? "sent"
+                       : "received",
+      (unsigned long long)files, files == 1 ? "" : "s", size_text(bytes, size));
+  if (!options->dry_run) {
+    ADD(" in %s", duration_text(duration_ns, duration));
+    if (bytes && duration_ns >= NS_PER_MS)
+      ADD(" (%s)", rate_text((uint64_t)((double)bytes * (double)NS_PER_S / (double)duration_ns), rate));
+  }
+  if (stats->block_bytes_sent && stats->block_bytes_resent * 1000 >= stats->block_bytes_sent)
+    ADD(", %.1f%% sent again", 100.0 * (double)stats->block_bytes_resent / (double)stats->block_bytes_sent);
+  if (tally->had_files) ADD(", %llu already there", (unsigned long long)tally->had_files);
+  if (tally->failed) ADD(", %llu failed", (unsigned long long)tally->failed);
+#undef ADD
+}
+
+static enum outcome outcome_of_code(uint64_t code) {
+  switch (code) {
+  case CLOSE_BUSY:
+  case CLOSE_REFUSED:
+    return OUTCOME_REFUSED;
+  case CLOSE_INTERRUPTED:
+    return OUTCOME_INTERRUPTED;
+  case CLOSE_LOCAL:
+  case CLOSE_INTERNAL:
+    return OUTCOME_REMOTE;
+  default:
+    return OUTCOME_PROTOCOL;
+  }
+}
+
+void report_closed(const struct conn_event *closed, struct progress *progress) {
+  static const enum outcome silent[] = {
+      [CLOSED_BY_SILENCE] = OUTCOME_TIMEOUT, [CLOSED_BY_NO_ANSWER] = OUTCOME_NO_ANSWER};
+  bool is_silent = closed->closed.by == CLOSED_BY_SILENCE || closed->closed.by == CLOSED_BY_NO_ANSWER;
+  *progress = (struct progress){.by_peer = closed->closed.by == CLOSED_BY_PEER};
+  progress->outcome = is_silent ? silent[closed->closed.by] : outcome_of_code(closed->closed.code);
+  if (progress->outcome == OUTCOME_REMOTE && !progress->by_peer) progress->outcome = OUTCOME_LOCAL;
+  memcpy(progress->reason, closed->closed.reason, sizeof progress->reason);
+}
+
+enum exit_status report_status(const struct progress *progress) {
+  switch (progress->outcome) {
+  case OUTCOME_COMPLETE:
+    if (progress->objects_failed == 0) return EXIT_DONE;
+    return progress->objects_changed == progress->objects_failed ? EXIT_VANISHED : EXIT_PARTIAL;
+  case OUTCOME_NO_ANSWER:
+    return EXIT_UNREACHED;
+  case OUTCOME_TIMEOUT:
+    return EXIT_TIMEOUT;
+  case OUTCOME_REFUSED:
+    return EXIT_REFUSED;
+  case OUTCOME_RUNNING: /* cut short by the user */
+  case OUTCOME_INTERRUPTED:
+    return EXIT_INTERRUPTED;
+  case OUTCOME_PROTOCOL:
+    return EXIT_PROTOCOL;
+  case OUTCOME_LOCAL:
+  case OUTCOME_REMOTE:
+    return EXIT_FILES;
+  }
+  return EXIT_PROTOCOL;
+}

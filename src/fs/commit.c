@@ -1,0 +1,204 @@
+/* commit: from a complete part file to a durable one under its final name.
+ *
+ * Order is everything: attributes, fsync of the bytes, rename, fsync of the folders, and only then success; a
+ * power cut at any point leaves either nothing or the whole file under the name. Each step is done for a
+ * whole group before the next begins, so that a sync, the only slow one, serves many files. What fails is
+ * taken away again, part and name. */
+#include "beneath.h"
+#include "part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  SYNC_WHOLE_MIN = 8, /* from here on one syncfs() is cheaper than an fsync() each */
+  COMPARE_BYTES = 64 * 1024,
+};
+
+enum stage {
+  STAGE_PART,  /* stands under the name of its part */
+  STAGE_NAMED, /* stands under its final name */
+  STAGE_GONE,  /* an equal file stands there already */
+};
+
+struct landing {
+  struct sink_file *file;
+  struct folder *folder; /* NULL: could not be opened */
+  int fd;
+  enum stage stage;
+  int result;
+  char last[256];
+};
+
+/* ---- attributes ---- */
+static int prepare(struct sink *sink, struct landing *landing) {
+  struct sink_file *file = landing->file;
+  struct stat status;
+  beneath_last(file->name, file->name_size, landing->last);
+  int result = part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &landing->folder);
+  if (result < 0) return result;
+  landing->fd = part_open(sink, file, landing->folder);
+  if (landing->fd < 0) return landing->fd;
+  if (fstat(landing->fd, &status) != 0) return error_from_errno(errno);
+  if ((uint64_t)status.st_size != file->size) return ERR_MISMATCH;
+  return part_set_attributes(landing->fd, &status, file->mode, file->mtime);
+}
+
+/* ---- bytes ---- */
+static void sync_files(struct sink *sink, struct landing *landings, size_t count) {
+  size_t on_root = 0;
+  for (size_t i = 0; i < count; i++)
+    on_root += landings[i].result == 0 && landings[i].folder->device == sink->folders.device;
+  bool is_whole = on_root >= SYNC_WHOLE_MIN && folders_sync_all(&sink->folders) == 0;
+  for (size_t i = 0; i < count; i++) {
+    struct landing *one = &landings[i];
+    if (one->result == 0 && !(is_whole && one->folder->device == sink->folders.device))
+      one->result = folders_sync_one(one->fd);
+  }
+  int made = is_whole ? 0 : folders_sync_made(&sink->folders);
+  for (size_t i = 0; i < count; i++)
+    if (landings[i].result == 0) landings[i].result = made;
+}
+
+/* ---- names ---- */
+/* 0 when both have the same bytes, ERR_EXISTS when not. */
+static int compare_bytes(int one, int other, uint64_t size) {
+  uint8_t *buffer = malloc(2 * COMPARE_BYTES);
+  int result = buffer ? 0 : ERR_NO_MEMORY;
+  for (uint64_t at = 0; at < size && result == 0;) {
+    ssize_t got = pread(one, buffer, COMPARE_BYTES, (off_t)at);
+    ssize_t same = got > 0 ? pread(other, buffer + COMPARE_BYTES, (size_t)got, (off_t)at) : got;
+    if (got < 0 || same < 0)
+      result = error_from_errno(errno);
+    else if (got == 0 || same != got || memcmp(buffer, buffer + COMPARE_BYTES, (size_t)got) != 0)
+      result = ERR_EXISTS;
+    at += got > 0 ? (uint64_t)got : 0;
+  }
+  free(buffer);
+  return result;
+}
+
+/* The name is taken. An equal file counts as this one: then it has to be as durable. */
+static int accept_equal(const struct sink *sink, struct landing *landing) {
+  struct stat status;
+  bool is_there;
+  int result = part_look(landing->folder, landing->last, &status, &is_there);
+  if (result < 0) return result;
+  if (!is_there || (uint64_t)status.st_size != landing->file->size) return ERR_EXISTS;
+  int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  int fd = openat(landing->folder->fd, landing->last, flags | O_NOATIME);
+  if (fd < 0 && errno == EPERM) fd = openat(landing->folder->fd, landing->last, flags);
+  if (fd < 0) return ERR_EXISTS;
+  result = compare_bytes(landing->fd, fd, landing->file->size);
+  if (result == 0 && !sink->no_fsync) result = folders_sync_one(fd);
+  close(fd);
+  if (result < 0) return result;
+  unlinkat(landing->folder->fd, landing->file->part, 0);
+  landing->stage = STAGE_GONE;
+  return 0;
+}
+
+/* Like rename, but never over anything. 0 or an errno. */
+static int rename_to_new(int folder, const char *from, const char *to) {
+  if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != EOPNOTSUPP) return errno;
+  if (linkat(folder, from, folder, to, 0) != 0) return errno;
+  unlinkat(folder, from, 0);
+  return 0;
+}
+
+/* Nobody put something else (a link, perhaps) in the place of the part file. */
+static bool is_ours(const struct landing *landing) {
+  struct stat status;
+  return fstatat(landing->folder->fd, landing->file->part, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         status.st_dev == landing->file->device && status.st_ino == landing->file->inode;
+}
+
+static int give_name(const struct sink *sink, struct landing *landing) {
+  int folder = landing->folder->fd;
+  struct stat status;
+  bool is_there;
+  if (!is_ours(landing)) return ERR_CHANGED;
+  if (sink->overwrite == OVERWRITE_NEVER) {
+    int failure = rename_to_new(folder, landing->file->part, landing->last);
+    if (failure == EEXIST) return accept_equal(sink, landing);
+    if (failure != 0) return error_from_errno(failure);
+  } else {
+    int result = part_look(landing->folder, landing->last, &status, &is_there);
+    if (result < 0) return result;
+    if (renameat(folder, landing->file->part, folder, landing->last) != 0) return error_from_errno(errno);
+  }
+  landing->stage = STAGE_NAMED;
+  return 0;
+}
+
+/* ---- folders ---- */
+/* True for the first of the landings that got a name in its folder. */
+static bool is_first_in_folder(const struct landing *landings, size_t index) {
+  if (landings[index].stage != STAGE_NAMED) return false;
+  for (size_t i = 0; i < index; i++)
+    if (landings[i].stage == STAGE_NAMED && landings[i].folder == landings[index].folder) return false;
+  return true;
+}
+
+static void sync_names(struct sink *sink, struct landing *landings, size_t count) {
+  size_t on_root = 0;
+  for (size_t i = 0; i < count; i++)
+    on_root += is_first_in_folder(landings, i) && landings[i].folder->device == sink->folders.device;
+  bool is_whole = on_root >= SYNC_WHOLE_MIN && folders_sync_all(&sink->folders) == 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct folder *folder = landings[i].folder;
+    if (!is_first_in_folder(landings, i) || (is_whole && folder->device == sink->folders.device)) continue;
+    int result = folders_sync_one(folder->fd);
+    for (size_t k = i; k < count && result < 0; k++)
+      if (landings[k].stage == STAGE_NAMED && landings[k].folder == folder) landings[k].result = result;
+  }
+}
+
+/* ---- all of it ---- */
+static void end(struct sink *sink, struct landing *landing) {
+  if (landing->folder) {
+    if (landing->result < 0 && landing->stage != STAGE_GONE)
+      unlinkat(landing->folder->fd, landing->stage == STAGE_NAMED ? landing->last : landing->file->part, 0);
+    part_close(sink, landing->file, landing->fd);
+    folders_put(&sink->folders, landing->folder);
+  }
+  part_free(sink, landing->file);
+}
+
+static void commit_group(struct sink *sink, struct sink_file *const *files, size_t count, int *results) {
+  struct landing *landings = calloc(count, sizeof(*landings));
+  if (!landings) {
+    for (size_t i = 0; i < count; i++) {
+      results[i] = ERR_NO_MEMORY;
+      sink_abort(sink, files[i]);
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; i++) {
+    landings[i].file = files[i];
+    landings[i].fd = -1;
+    landings[i].result = prepare(sink, &landings[i]);
+  }
+  if (!sink->no_fsync) sync_files(sink, landings, count);
+  for (size_t i = 0; i < count; i++)
+    if (landings[i].result == 0) landings[i].result = give_name(sink, &landings[i]);
+  if (!sink->no_fsync) sync_names(sink, landings, count);
+  for (size_t i = 0; i < count; i++) {
+    results[i] = landings[i].result;
+    end(sink, &landings[i]);
+  }
+  free(landings);
+}
+
+void sink_commit(struct sink *sink, struct sink_file *const *files, size_t count, int *results) {
+  for (size_t at = 0; at < count;) {
+    size_t size = count - at < sink->group_max ? count - at : sink->group_max;
+    commit_group(sink, files + at, size, results + at);
+    at += size;
+  }
+}

@@ -1,0 +1,247 @@
+/* folders: see the header.
+ *
+ * A folder object is shared and counted. The latest few stay open, since a tree arrives folder by folder.
+ * What was made is remembered as the set of folders that got a new name inside: those are what fsync() must
+ * write. */
+#include "folders.h"
+
+#include "beneath.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
+/* Where a folder should be stands a link or a file: "exists" is what a user can do something about. */
+static int folder_error(int errno_value) {
+  return errno_value == ENOTDIR || errno_value == ELOOP ? ERR_EXISTS : error_from_errno(errno_value);
+}
+
+/* Older kernels flush as well, but return 0 whatever happened. */
+static bool has_reporting_syncfs(void) {
+  struct utsname system;
+  char *rest;
+  if (uname(&system) != 0) return false;
+  unsigned long major = strtoul(system.release, &rest, 10);
+  unsigned long minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+  return major > 5 || (major == 5 && minor >= 8);
+}
+
+int folders_init(struct folders *folders, int root) {
+  struct stat status;
+  memset(folders, 0, sizeof(*folders));
+  if (fstat(root, &status) != 0) return error_from_errno(errno);
+  folders->root = root;
+  folders->device = status.st_dev;
+  folders->has_sync_errors = has_reporting_syncfs();
+  pthread_mutex_init(&folders->lock, NULL);
+  pthread_mutex_init(&folders->sync_lock, NULL);
+  return 0;
+}
+
+void folders_clear(struct folders *folders) {
+  for (unsigned i = 0; i < FOLDERS_RECENT; i++)
+    if (folders->recent[i]) folders_put(folders, folders->recent[i]);
+  for (unsigned i = 0; i < folders->unsynced_count; i++)
+    folders_put(folders, folders->unsynced[i]);
+  pthread_mutex_destroy(&folders->lock);
+  pthread_mutex_destroy(&folders->sync_lock);
+  close(folders->root);
+}
+
+/* ---- the latest ones ---- */
+/* Takes over `fd`, also on failure (NULL). */
+static struct folder *folder_new(int fd, const uint8_t *name, size_t size) {
+  struct stat status;
+  struct folder *folder = malloc(sizeof(*folder) + size);
+  if (!folder || fstat(fd, &status) != 0) {
+    free(folder);
+    close(fd);
+    return NULL;
+  }
+  folder->fd = fd;
+  folder->device = status.st_dev;
+  folder->users = 1;
+  folder->name_size = size;
+  memcpy(folder->name, name, size);
+  return folder;
+}
+
+void folders_put(struct folders *folders, struct folder *folder) {
+  pthread_mutex_lock(&folders->lock);
+  assert(folder->users > 0);
+  bool is_last = --folder->users == 0;
+  pthread_mutex_unlock(&folders->lock);
+  if (!is_last) return;
+  close(folder->fd);
+  free(folder);
+}
+
+static struct folder *find_recent(struct folders *folders, const uint8_t *name, size_t size) {
+  struct folder *found = NULL;
+  pthread_mutex_lock(&folders->lock);
+  for (unsigned i = 0; i < FOLDERS_RECENT && !found; i++) {
+    struct folder *one = folders->recent[i];
+    if (one && one->name_size == size && memcmp(one->name, name, size) == 0) found = one;
+  }
+  if (found) found->users++;
+  pthread_mutex_unlock(&folders->lock);
+  return found;
+}
+
+static void keep_recent(struct folders *folders, struct folder *folder) {
+  pthread_mutex_lock(&folders->lock);
+  struct folder *oldest = folders->recent[folders->next_recent];
+  folders->recent[folders->next_recent] = folder;
+  folders->next_recent = (folders->next_recent + 1) % FOLDERS_RECENT;
+  folder->users++;
+  pthread_mutex_unlock(&folders->lock);
+  if (oldest) folders_put(folders, oldest);
+}
+
+/* ---- making ---- */
+/* Under the lock: `folder` got a new name inside. */
+static void remember_unsynced(struct folders *folders, struct folder *folder) {
+  if (folders->has_more_unsynced) return;
+  for (unsigned i = folders->unsynced_count; i > 0; i--) {
+    const struct folder *one = folders->unsynced[i - 1];
+    if (one->name_size == folder->name_size && memcmp(one->name, folder->name, one->name_size) == 0) return;
+  }
+  if (folders->unsynced_count == FOLDERS_UNSYNCED_MAX) {
+    folders->has_more_unsynced = true;
+    return;
+  }
+  folder->users++;
+  folders->unsynced[folders->unsynced_count++] = folder;
+}
+
+/* Making and remembering are one step: another thread that finds the folder and wants to be durable in it
+ * takes the same lock. On another file system than the root's, which syncfs() would not reach, it is synced
+ * at once. */
+static int make_inside(struct folders *folders, struct folder *parent, const char *last) {
+  int result = 0;
+  pthread_mutex_lock(&folders->lock);
+  if (mkdirat(parent->fd, last, 0700) != 0 && errno != EEXIST)
+    result = error_from_errno(errno);
+  else if (parent->device == folders->device)
+    remember_unsynced(folders, parent);
+  else
+    result = folders_sync_one(parent->fd);
+  pthread_mutex_unlock(&folders->lock);
+  return result;
+}
+
+/* Opens the folder `name[0..size)` inside `parent`, and makes it when it is missing. An fd or an error. */
+static int enter(struct folders *folders, struct folder *parent, const uint8_t *name, size_t size) {
+  char last[256];
+  beneath_last(name, size, last);
+  int fd = openat(parent->fd, last, FOLDER_FLAGS);
+  if (fd >= 0) return fd;
+  if (errno != ENOENT) return folder_error(errno);
+  int failure = make_inside(folders, parent, last);
+  if (failure < 0) return failure;
+  fd = openat(parent->fd, last, FOLDER_FLAGS);
+  return fd >= 0 ? fd : folder_error(errno);
+}
+
+/* From the root down, because a long name has more components than a thread's stack has room for. */
+static int make(struct folders *folders, const uint8_t *name, size_t size, struct folder **made) {
+  int fd = openat(folders->root, ".", FOLDER_FLAGS);
+  if (fd < 0) return error_from_errno(errno);
+  struct folder *at = folder_new(fd, name, 0);
+  for (size_t end = 0; at && end < size;) {
+    const uint8_t *slash = memchr(name + end + 1, '/', size - end - 1);
+    end = slash ? (size_t)(slash - name) : size;
+    fd = enter(folders, at, name, end);
+    folders_put(folders, at);
+    if (fd < 0) return fd;
+    at = folder_new(fd, name, end);
+  }
+  *made = at;
+  return at ? 0 : ERR_NO_MEMORY;
+}
+
+int folders_get(struct folders *folders, const uint8_t *name, size_t size, enum folders_missing missing,
+                struct folder **found) {
+  *found = find_recent(folders, name, size);
+  if (*found) return 0;
+  int fd = size == 0 ? openat(folders->root, ".", FOLDER_FLAGS)
+                     : beneath_open(folders->root, name, size, FOLDER_FLAGS, 0);
+  if (fd < 0 && errno == ENOENT && missing == FOLDERS_MAKE) {
+    int failure = make(folders, name, size, found);
+    if (failure < 0) return failure;
+  } else if (fd < 0) {
+    return folder_error(errno);
+  } else {
+    *found = folder_new(fd, name, size);
+    if (!*found) return ERR_NO_MEMORY;
+  }
+  keep_recent(folders, *found);
+  return 0;
+}
+
+/* ---- durability ---- */
+int folders_sync_one(int fd) {
+  while (fsync(fd) != 0) {
+    if (errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS) return 0;
+    if (errno != EINTR) return error_from_errno(errno);
+  }
+  return 0;
+}
+
+/* Under sync_lock: what a sync that starts now will cover. */
+static unsigned take_unsynced(struct folders *folders, struct folder **taken, bool *has_more) {
+  pthread_mutex_lock(&folders->lock);
+  unsigned count = folders->unsynced_count;
+  memcpy(taken, folders->unsynced, count * sizeof(taken[0]));
+  *has_more = folders->has_more_unsynced;
+  folders->unsynced_count = 0;
+  folders->has_more_unsynced = false;
+  pthread_mutex_unlock(&folders->lock);
+  return count;
+}
+
+static int sync_taken(struct folders *folders, struct folder **taken, unsigned count, bool is_whole) {
+  int result = 0;
+  if (is_whole && syncfs(folders->root) != 0) result = error_from_errno(errno);
+  for (unsigned i = 0; i < count; i++) {
+    if (!is_whole && result == 0) result = folders_sync_one(taken[i]->fd);
+    folders_put(folders, taken[i]);
+  }
+  if (is_whole && result < 0) folders->has_sync_errors = false;
+  if (result < 0) { /* nobody may believe that it was done */
+    pthread_mutex_lock(&folders->lock);
+    folders->has_more_unsynced = true;
+    pthread_mutex_unlock(&folders->lock);
+  }
+  return result;
+}
+
+int folders_sync_made(struct folders *folders) {
+  struct folder *taken[FOLDERS_UNSYNCED_MAX];
+  bool has_more;
+  pthread_mutex_lock(&folders->sync_lock);
+  unsigned count = take_unsynced(folders, taken, &has_more);
+  int result = sync_taken(folders, taken, count, has_more);
+  pthread_mutex_unlock(&folders->sync_lock);
+  return result;
+}
+
+int folders_sync_all(struct folders *folders) {
+  struct folder *taken[FOLDERS_UNSYNCED_MAX];
+  bool has_more;
+  int result = ERR_UNSUPPORTED;
+  pthread_mutex_lock(&folders->sync_lock);
+  if (folders->has_sync_errors) {
+    unsigned count = take_unsynced(folders, taken, &has_more);
+    result = sync_taken(folders, taken, count, true);
+  }
+  pthread_mutex_unlock(&folders->sync_lock);
+  return result;
+}

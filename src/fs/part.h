@@ -1,0 +1,50 @@
+/* part (private): a file on its way into a sink. It stands as a part file in the folder where it will get its
+ * name; sink.c begins and fills it, commit.c makes it durable and names it. */
+#ifndef UDPCP_FS_PART_H
+#define UDPCP_FS_PART_H
+
+#include "folders.h"
+#include "udpcp/fs.h"
+
+#include <sys/stat.h>
+
+enum { PART_NAME_BYTES = 32 }; /* ".udpcp-", 16 hex digits, ".part" and an end */
+
+struct sink {
+  struct folders folders;
+  enum overwrite overwrite;
+  bool no_fsync;
+  size_t group_max; /* files committed together */
+  size_t open_max;  /* part files kept open; more are opened for each use */
+  pthread_mutex_t lock;
+  size_t open_count; /* under the lock, like the next one and every sink_file's fd */
+  struct prng names;
+};
+
+struct sink_file {
+  int fd; /* -1: not kept open */
+  dev_t device;
+  ino_t inode;
+  uint64_t size;
+  uint32_t mode;
+  struct timespec mtime;
+  char part[PART_NAME_BYTES];
+  size_t name_size;
+  uint8_t name[]; /* final, below the sink's folder */
+};
+
+/* The folder of a name, as folders_get(). */
+int part_folder(struct sink *sink, const uint8_t *name, size_t size, enum folders_missing missing,
+                struct folder **folder);
+/* Opens the part file, if it is not kept open. An fd to be given back by part_close, or an error. */
+int part_open(struct sink *sink, struct sink_file *file, const struct folder *folder);
+void part_close(struct sink *sink, const struct sink_file *file, int fd);
+/* Ends the handle; the part file is not touched. */
+void part_free(struct sink *sink, struct sink_file *file);
+/* Gives an open file or folder, now of this status, its permission bits and its time of change. */
+int part_set_attributes(int fd, const struct stat *status, uint32_t mode, struct timespec mtime);
+/* 0 when nothing or a regular file (then *status) stands at `name`; *is_there tells which. What is neither is
+ * never touched: ERR_IS_FOLDER, ERR_EXISTS. */
+int part_look(const struct folder *folder, const char *name, struct stat *status, bool *is_there);
+
+#endif

@@ -1,0 +1,301 @@
+/* sink: what arrives, from the first look at the place where it will stand until its last byte is written.
+ *
+ * DIR is held open, every name is resolved below it, and nothing but a regular file is ever replaced. Part
+ * files are made with O_EXCL under names nobody can foresee; space is taken in advance, so that a disk that
+ * is too small says so before the network has carried the file. Durability and names: commit.c. */
+#include "beneath.h"
+#include "descriptors.h"
+#include "part.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  RESERVE_BYTES_MIN = 1 << 20, /* smaller files are not worth the calls */
+  NAME_TRIES = 8,
+  GROUP_MAX = 256,
+};
+
+/* ---- the sink ---- */
+static uint64_t seed(void) {
+  uint64_t value;
+  if (getrandom(&value, sizeof(value), GRND_NONBLOCK) == (ssize_t)sizeof(value)) return value;
+  struct timespec now; /* O_EXCL makes a name that was foreseen harmless; it only has to be new */
+  clock_gettime(CLOCK_REALTIME, &now);
+  return ((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec) * (uint64_t)getpid();
+}
+
+struct sink *sink_new(const struct sink_config *config, int *error) {
+  struct sink *sink = calloc(1, sizeof(*sink));
+  int root = open(config->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  *error = 0;
+  if (!sink)
+    *error = ERR_NO_MEMORY;
+  else if (root < 0 || faccessat(root, ".", W_OK | X_OK, AT_EACCESS) != 0)
+    *error = error_from_errno(errno);
+  else
+    *error = folders_init(&sink->folders, root);
+  if (*error < 0) {
+    if (root >= 0) close(root);
+    free(sink);
+    return NULL;
+  }
+  size_t descriptors = descriptors_max();
+  sink->overwrite = config->overwrite;
+  sink->no_fsync = config->no_fsync;
+  sink->open_max = descriptors / 2;
+  sink->group_max = descriptors / 8 < GROUP_MAX ? descriptors / 8 + 1 : GROUP_MAX;
+  pthread_mutex_init(&sink->lock, NULL);
+  prng_seed(&sink->names, seed());
+  return sink;
+}
+
+void sink_free(struct sink *sink) {
+  if (!sink) return;
+  assert(sink->open_count == 0 && "every file was committed or aborted");
+  folders_clear(&sink->folders);
+  pthread_mutex_destroy(&sink->lock);
+  free(sink);
+}
+
+/* ---- part files ---- */
+int part_folder(struct sink *sink, const uint8_t *name, size_t size, enum folders_missing missing,
+                struct folder **folder) {
+  return folders_get(&sink->folders, name, beneath_parent_size(name, size), missing, folder);
+}
+
+/* A descriptor that may be kept becomes the file's own. */
+static void keep_open(struct sink *sink, struct sink_file *file, int fd) {
+  pthread_mutex_lock(&sink->lock);
+  if (file->fd < 0 && sink->open_count < sink->open_max) {
+    file->fd = fd;
+    sink->open_count++;
+  }
+  pthread_mutex_unlock(&sink->lock);
+}
+
+int part_open(struct sink *sink, struct sink_file *file, const struct folder *folder) {
+  struct stat status;
+  pthread_mutex_lock(&sink->lock);
+  int fd = file->fd;
+  pthread_mutex_unlock(&sink->lock);
+  if (fd >= 0) return fd;
+  fd = openat(folder->fd, file->part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return error_from_errno(errno);
+  if (fstat(fd, &status) != 0 || status.st_dev != file->device || status.st_ino != file->inode) {
+    close(fd);
+    return ERR_CHANGED; /* somebody put another file in its place */
+  }
+  keep_open(sink, file, fd);
+  return fd;
+}
+
+void part_close(struct sink *sink, const struct sink_file *file, int fd) {
+  pthread_mutex_lock(&sink->lock);
+  bool is_kept = fd == file->fd;
+  pthread_mutex_unlock(&sink->lock);
+  if (fd >= 0 && !is_kept) close(fd);
+}
+
+void part_free(struct sink *sink, struct sink_file *file) {
+  if (file->fd >= 0) {
+    close(file->fd);
+    pthread_mutex_lock(&sink->lock);
+    sink->open_count--;
+    pthread_mutex_unlock(&sink->lock);
+  }
+  free(file);
+}
+
+int part_look(const struct folder *folder, const char *name, struct stat *status, bool *is_there) {
+  *is_there = fstatat(folder->fd, name, status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!*is_there) return errno == ENOENT ? 0 : error_from_errno(errno);
+  if (S_ISDIR(status->st_mode)) return ERR_IS_FOLDER;
+  return S_ISREG(status->st_mode) ? 0 : ERR_EXISTS;
+}
+
+int part_set_attributes(int fd, const struct stat *status, uint32_t mode, struct timespec mtime) {
+  struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime};
+  mode &= 0777; /* never set-user-id and its like */
+  if ((status->st_mode & 07777) != mode && fchmod(fd, mode) != 0) {
+    /* Refused though it is ours: the file system (FAT) has no such bits, and the bytes matter more. */
+    bool is_ours = geteuid() == 0 || status->st_uid == geteuid();
+    if (!is_ours || (errno != EPERM && errno != EOPNOTSUPP)) return error_from_errno(errno);
+  }
+  return futimens(fd, times) == 0 ? 0 : error_from_errno(errno);
+}
+
+/* ---- begin ---- */
+static bool has_same_stamp(const struct stat *status, const struct entry *entry) {
+  return (uint64_t)status->st_size == entry->size && status->st_mtim.tv_sec == entry->mtime_s &&
+         (uint32_t)status->st_mtim.tv_nsec == entry->mtime_ns;
+}
+
+/* 0 wanted, 1 have, or why it may not stand there. */
+static int decide(const struct sink *sink, const struct folder *folder, const char *last,
+                  const struct entry *entry) {
+  struct stat status;
+  bool is_there;
+  int failure = part_look(folder, last, &status, &is_there);
+  if (failure < 0 || !is_there || sink->overwrite == OVERWRITE_ALWAYS) return failure;
+  if (has_same_stamp(&status, entry)) return 1;
+  /* Of the same size but another time: only its contents can tell, at commit. */
+  return sink->overwrite == OVERWRITE_NEVER && (uint64_t)status.st_size != entry->size ? ERR_EXISTS : 0;
+}
+
+static int reserve(int fd, uint64_t size) {
+  struct statfs system;
+  if (size < RESERVE_BYTES_MIN) return 0;
+  if (size > INT64_MAX) return ERR_DISK_FULL;
+  if (fstatfs(fd, &system) != 0) return error_from_errno(errno);
+  uint64_t block_size = (uint64_t)(system.f_frsize > 0 ? system.f_frsize : system.f_bsize);
+  uint64_t free_blocks = (uint64_t)(geteuid() == 0 ? system.f_bfree : system.f_bavail);
+  if (system.f_blocks > 0 && free_blocks < size / block_size) return ERR_DISK_FULL;
+  /* On tmpfs it would only touch every page once more. */
+  if (system.f_type == TMPFS_MAGIC) return 0;
+  while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0) {
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO) return error_from_errno(errno);
+    if (errno != EINTR) return 0; /* a file system that cannot */
+  }
+  return 0;
+}
+
+/* An fd or an error; file->part is the name it got. */
+static int create_part(struct sink *sink, struct sink_file *file, const struct folder *folder) {
+  for (int i = 0; i < NAME_TRIES; i++) {
+    pthread_mutex_lock(&sink->lock);
+    uint64_t number = prng_next(&sink->names);
+    pthread_mutex_unlock(&sink->lock);
+    snprintf(file->part, sizeof(file->part), ".udpcp-%016llx.part", (unsigned long long)number);
+    int fd = openat(folder->fd, file->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0) return fd;
+    if (errno != EEXIST) return error_from_errno(errno);
+  }
+  return ERR_EXISTS;
+}
+
+static int begin_part(struct sink *sink, const struct entry *entry, const struct folder *folder,
+                      struct sink_file **begun) {
+  struct stat status;
+  struct sink_file *file = malloc(sizeof(*file) + entry->name_size);
+  if (!file) return ERR_NO_MEMORY;
+  *file = (struct sink_file){.fd = -1,
+                             .size = entry->size,
+                             .mode = entry->mode,
+                             .mtime = {.tv_sec = entry->mtime_s, .tv_nsec = entry->mtime_ns},
+                             .name_size = entry->name_size};
+  memcpy(file->name, entry->name, entry->name_size);
+  int fd = create_part(sink, file, folder), result = fd < 0 ? fd : 0;
+  if (result < 0) goto out;
+  result = fstat(fd, &status) == 0 ? reserve(fd, entry->size) : error_from_errno(errno);
+  if (result < 0) {
+    unlinkat(folder->fd, file->part, 0);
+    close(fd);
+    goto out;
+  }
+  file->device = status.st_dev;
+  file->inode = status.st_ino;
+  keep_open(sink, file, fd);
+  part_close(sink, file, fd);
+  *begun = file;
+  return 0;
+out:
+  free(file);
+  return result;
+}
+
+/* What the file system calls would misread; the protocol's own rules for names are narrower. */
+static int check_entry(const struct entry *entry) {
+  if (entry->mtime_ns >= NS_PER_S) return ERR_MALFORMED;
+  int failure = beneath_check(entry->name, entry->name_size);
+  return failure == 0 ? 0 : error_from_errno(failure);
+}
+
+int sink_begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
+  struct folder *folder;
+  char last[256];
+  assert(entry->kind == ENTRY_FILE);
+  *file = NULL;
+  int result = check_entry(entry);
+  if (result < 0) return result;
+  beneath_last(entry->name, entry->name_size, last);
+  result = part_folder(sink, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
+  if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
+  result = decide(sink, folder, last, entry);
+  if (result == 0 && !dry) result = begin_part(sink, entry, folder, file);
+  folders_put(&sink->folders, folder);
+  return result;
+}
+
+/* ---- write, abort ---- */
+static int write_fully(int fd, uint64_t offset, const uint8_t *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t written = pwrite(fd, bytes, size, (off_t)offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return error_from_errno(errno);
+    if (written == 0) return ERR_DISK_FULL;
+    bytes += written;
+    offset += (uint64_t)written;
+    size -= (size_t)written;
+  }
+  return 0;
+}
+
+int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const uint8_t *bytes,
+               size_t size) {
+  struct folder *folder = NULL;
+  if (offset > file->size || size > file->size - offset) return ERR_MALFORMED;
+  pthread_mutex_lock(&sink->lock);
+  int fd = file->fd;
+  pthread_mutex_unlock(&sink->lock);
+  if (fd < 0) {
+    int failure = part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &folder);
+    if (failure < 0) return failure;
+    fd = part_open(sink, file, folder);
+    folders_put(&sink->folders, folder);
+    if (fd < 0) return fd;
+  }
+  int result = write_fully(fd, offset, bytes, size);
+  part_close(sink, file, fd);
+  return result;
+}
+
+void sink_abort(struct sink *sink, struct sink_file *file) {
+  struct folder *folder;
+  if (part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &folder) == 0) {
+    unlinkat(folder->fd, file->part, 0);
+    folders_put(&sink->folders, folder);
+  }
+  part_free(sink, file);
+}
+
+/* ---- folders ---- */
+int sink_folder(struct sink *sink, const struct entry *entry, bool dry) {
+  struct folder *folder;
+  struct stat status;
+  struct timespec mtime = {.tv_sec = entry->mtime_s, .tv_nsec = entry->mtime_ns};
+  assert(entry->kind == ENTRY_FOLDER);
+  int result = check_entry(entry);
+  if (result < 0) return result;
+  result =
+      folders_get(&sink->folders, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
+  if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
+  if (dry) goto out;
+  result = fstat(folder->fd, &status) == 0 ? part_set_attributes(folder->fd, &status, entry->mode, mtime)
+                                           : error_from_errno(errno);
+  if (result < 0 || sink->no_fsync) goto out;
+  result = folders_sync_one(folder->fd);
+  if (result == 0) result = folders_sync_made(&sink->folders);
+out:
+  folders_put(&sink->folders, folder);
+  return result;
+}

@@ -1,0 +1,19 @@
+/* clock: the one clock of the program, nanoseconds that never go back.
+ *
+ * Every deadline of every layer is compared with this value. CLOCK_BOOTTIME goes on while a laptop sleeps, so
+ * that a peer silent for an hour has timed out when the lid opens; where a kernel has no such clock,
+ * CLOCK_MONOTONIC stands in. */
+#include "udpcp/io.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+uint64_t clock_now_ns(void) {
+  struct timespec now;
+#ifdef CLOCK_BOOTTIME
+  if (clock_gettime(CLOCK_BOOTTIME, &now) == 0)
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+#endif
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) abort();
+  return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,193 @@
+/* worker: threads that run file work, so that the network loop never waits for a disk.
+ *
+ * A lock taken twice a piece costs next to nothing; waking a thread that sleeps costs as much as a small
+ * piece of work. So every finished piece can be taken at once by a loop that is awake, but a sleeping one is
+ * woken for several together: when the queue is empty, when WAKE_COUNT are done or when the first has waited
+ * WAKE_NS. The submitting side (room, submit, take_done) belongs to one thread. */
+#include "udpcp/io.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+  WAKE_COUNT = 8,
+  WAKE_NS = 100 * 1000,
+  STACK_BYTES = 256 * 1024,
+};
+
+/* A chain of work, first in first out. */
+struct chain {
+  struct work *first, *last;
+  size_t count;
+};
+
+struct worker {
+  pthread_mutex_t lock;
+  pthread_cond_t has_work;
+  int done_pipe[2]; /* holds one byte or none */
+  unsigned thread_count;
+  /* under the lock */
+  struct chain queued, done;
+  uint64_t done_since_ns; /* when the first of `done` came */
+  bool is_signalled;      /* done_pipe is readable */
+  bool is_stopping;
+  /* of the submitting side */
+  struct chain taken;        /* done, not yet asked for */
+  size_t out_count, out_max; /* pieces submitted and not taken back */
+  pthread_t threads[];
+};
+
+static void chain_push(struct chain *chain, struct work *work) {
+  work->next = NULL;
+  if (chain->last)
+    chain->last->next = work;
+  else
+    chain->first = work;
+  chain->last = work;
+  chain->count++;
+}
+
+static struct work *chain_pop(struct chain *chain) {
+  struct work *work = chain->first;
+  if (!work) return NULL;
+  chain->first = work->next;
+  if (!chain->first) chain->last = NULL;
+  chain->count--;
+  work->next = NULL;
+  return work;
+}
+
+/* Moves all of `from` behind the end of `to`. */
+static void chain_append(struct chain *to, struct chain *from) {
+  if (from->count == 0) return;
+  if (to->last)
+    to->last->next = from->first;
+  else
+    to->first = from->first;
+  to->last = from->last;
+  to->count += from->count;
+  *from = (struct chain){NULL, NULL, 0};
+}
+
+/* ---- the threads' side, all under the lock ---- */
+static void signal_done(struct worker *worker) {
+  if (worker->is_signalled) return;
+  worker->is_signalled = true;
+  ssize_t written = write(worker->done_pipe[1], "", 1);
+  assert(written == 1 && "an empty pipe takes one byte");
+}
+
+static void finish(struct worker *worker, struct work *work) {
+  uint64_t now_ns = clock_now_ns();
+  if (worker->done.count == 0) worker->done_since_ns = now_ns;
+  chain_push(&worker->done, work);
+  if (worker->queued.count == 0 || worker->done.count >= WAKE_COUNT ||
+      now_ns - worker->done_since_ns >= WAKE_NS)
+    signal_done(worker);
+}
+
+static void *thread_main(void *context) {
+  struct worker *worker = context;
+  pthread_mutex_lock(&worker->lock);
+  for (;;) {
+    while (worker->queued.count == 0 && !worker->is_stopping)
+      pthread_cond_wait(&worker->has_work, &worker->lock);
+    struct work *work = chain_pop(&worker->queued);
+    if (!work) break;
+    pthread_mutex_unlock(&worker->lock);
+    work->run(work);
+    pthread_mutex_lock(&worker->lock);
+    finish(worker, work);
+  }
+  pthread_mutex_unlock(&worker->lock);
+  return NULL;
+}
+
+/* ---- the submitting side ---- */
+/* As many as can be had; signals are for the main thread, whenever it asks for them. */
+static void start_threads(struct worker *worker, unsigned count) {
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  int failure = pthread_attr_init(&attributes);
+  if (failure != 0) return;
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_mutex_lock(&worker->lock); /* a thread that runs early reads thread_count */
+  while (failure == 0 && worker->thread_count < count) {
+    failure = pthread_create(&worker->threads[worker->thread_count], &attributes, thread_main, worker);
+    if (failure == 0) worker->thread_count++;
+  }
+  pthread_mutex_unlock(&worker->lock);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+}
+
+struct worker *worker_new(unsigned threads, size_t queued_max) {
+  assert(threads >= 1 && queued_max >= 1);
+  struct worker *worker = calloc(1, sizeof(*worker) + threads * sizeof(worker->threads[0]));
+  if (!worker) return NULL;
+  worker->out_max = queued_max;
+  if (pipe2(worker->done_pipe, O_NONBLOCK | O_CLOEXEC) != 0) {
+    free(worker);
+    return NULL;
+  }
+  pthread_mutex_init(&worker->lock, NULL);
+  pthread_cond_init(&worker->has_work, NULL);
+  start_threads(worker, threads);
+  if (worker->thread_count > 0) return worker;
+  worker_free(worker);
+  return NULL;
+}
+
+void worker_free(struct worker *worker) {
+  if (!worker) return;
+  pthread_mutex_lock(&worker->lock);
+  worker->is_stopping = true;
+  pthread_cond_broadcast(&worker->has_work);
+  pthread_mutex_unlock(&worker->lock);
+  for (unsigned i = 0; i < worker->thread_count; i++)
+    pthread_join(worker->threads[i], NULL);
+  assert(worker->queued.count == 0);
+  pthread_cond_destroy(&worker->has_work);
+  pthread_mutex_destroy(&worker->lock);
+  close(worker->done_pipe[0]);
+  close(worker->done_pipe[1]);
+  free(worker);
+}
+
+size_t worker_room(const struct worker *worker) { return worker->out_max - worker->out_count; }
+int worker_fd(const struct worker *worker) { return worker->done_pipe[0]; }
+
+void worker_submit(struct worker *worker, struct work *work) {
+  assert(worker_room(worker) > 0);
+  worker->out_count++;
+  pthread_mutex_lock(&worker->lock);
+  chain_push(&worker->queued, work);
+  pthread_cond_signal(&worker->has_work);
+  pthread_mutex_unlock(&worker->lock);
+}
+
+struct work *worker_take_done(struct worker *worker) {
+  if (worker->taken.count == 0) {
+    pthread_mutex_lock(&worker->lock);
+    chain_append(&worker->taken, &worker->done);
+    if (worker->taken.count == 0 && worker->is_signalled) {
+      uint8_t byte;
+      ssize_t got = read(worker->done_pipe[0], &byte, 1);
+      assert(got == 1);
+      worker->is_signalled = false;
+    }
+    pthread_mutex_unlock(&worker->lock);
+  }
+  struct work *work = chain_pop(&worker->taken);
+  if (work) {
+    assert(worker->out_count > 0);
+    worker->out_count--;
+  }
+  return work;
+}

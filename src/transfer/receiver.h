@@ -1,0 +1,193 @@
+/* receiver: the parts of the receiving end (proto/transfer.md section 5.2).
+ *
+ * receiver.c is its facade, receiver_objects.c the states, receiver_messages.c the control stream,
+ * receiver_blocks.c the way of blocks to jobs, receiver_work.c what is done when, receiver_jobs.c the file
+ * work. */
+#ifndef TRANSFER_RECEIVER_H
+#define TRANSFER_RECEIVER_H
+
+#include "block.h"
+#include "list.h"
+#include "manifest.h"
+#include "session.h"
+
+enum {
+  STORE_ITEMS_MAX = 32,         /* pieces of work in a job */
+  STORE_JOB_BYTES = 512 * 1024, /* and about how much is written in one */
+  STORE_JOBS_MAX = 16,
+  COMMIT_FILES_MAX = 256,          /* in a group */
+  COMMIT_BYTES = 32 * 1024 * 1024, /* a group of so much need not grow */
+  COMMITS_OUT_MAX = 2,
+  HANDLES_MAX = 512,      /* part files at once, of which */
+  LARGE_MAX = 64,         /* may have several blocks and not all of them */
+  BLOCK_RANGES_MAX = 128, /* gaps between the blocks of one file */
+  BLOCK_RANGES_FEW = 2,   /* enough for BLOCKS_UNASKED blocks */
+  RECV_BLOCKS_MAX = 8192,
+};
+#define COMMIT_WAIT_NS (20 * NS_PER_MS) /* a complete file waits for company at most so long */
+#define CLOSE_GRACE_NS NS_PER_S         /* for the sender to close, once FINISHED has arrived there */
+
+enum recv_state {
+  RECV_FREE,       /* not announced; blocks may be held already */
+  RECV_WAITING,    /* announced; its file work has not begun */
+  RECV_BEGINNING,  /* the job that looks for it and makes the part file is out */
+  RECV_RECEIVING,  /* of several blocks: the part file is there */
+  RECV_FAILING,    /* not to be finished: jobs are out or the part file is still there */
+  RECV_COMPLETE,   /* written and verified; waits for its group */
+  RECV_COMMITTING, /* the job that gives it its name, or makes the folder, is out */
+  RECV_DONE,       /* waits to be reported */
+  RECV_REPORTED,   /* its RESULT waits to be told */
+  RECV_TOLD,       /* waits for lower numbers to be told */
+  RECV_STATES
+};
+
+/* A block received, until it is written or not wanted. */
+struct recv_block {
+  struct recv_block *next;
+  uint8_t *bytes;
+  unsigned size_class;
+  struct block_trailer trailer;
+};
+
+struct block_queue {
+  struct recv_block *first, *last;
+};
+
+struct recv_object {
+  struct link link; /* in `begin`, `wanting`, `complete`, `aborting`, `reporting` or `telling` */
+  struct entry entry;
+  uint64_t name_end; /* in the manifest */
+  enum recv_state state;
+  uint32_t number;
+  uint32_t jobs; /* items given out and not yet back */
+  void *file;    /* the part file, NULL: none */
+  uint64_t blocks, blocks_written;
+  struct digest digest;
+  struct hash128 digest_told;
+  bool is_digest_told, is_want_told, is_abandoned, at_source;
+  int error; /* with REPORT_FAILED */
+  enum report_kind result;
+  struct ranges have;         /* blocks that have arrived */
+  struct range *large_ranges; /* its storage while receiving, NULL: `few` */
+  struct range few[BLOCK_RANGES_FEW];
+  struct block_queue held;     /* cannot be written yet */
+  struct block_queue overflow; /* found no place in `have` yet */
+};
+
+enum store_step { STORE_ABORT = 1, STORE_BEGIN = 2, STORE_WRITE = 4, STORE_FOLDER = 8 };
+
+struct store_item {
+  struct recv_object *object; /* for the driving thread; a job looks at `entry` only */
+  const struct entry *entry;
+  unsigned steps; /* enum store_step */
+  void *file;
+  struct recv_block *block; /* STORE_WRITE */
+  int answer;               /* of STORE_BEGIN and STORE_FOLDER, enum sink_answer */
+  int error;
+};
+
+struct store_job {
+  struct job job; /* first: a struct job is cast back */
+  struct store_job *next_free;
+  const struct sink_ops *ops;
+  void *sink;
+  bool dry_run;
+  uint32_t count;
+  size_t bytes;
+  struct store_item items[STORE_ITEMS_MAX];
+};
+
+struct commit_job {
+  struct job job;
+  struct commit_job *next_free;
+  const struct sink_ops *ops;
+  void *sink;
+  uint32_t count;
+  struct recv_object *objects[COMMIT_FILES_MAX];
+  void *files[COMMIT_FILES_MAX];
+  int results[COMMIT_FILES_MAX];
+};
+
+struct receiver {
+  struct session session;
+  struct receiver_config config;
+  struct manifest manifest;
+  bool dry_run, is_greeted, end_seen, finished_told, is_flushed;
+  uint64_t close_at_ns; /* once is_flushed */
+
+  /* Objects by number: low <= settled <= next, when settled has been brought up to date. */
+  struct recv_object *objects; /* OBJECTS_AHEAD_MAX */
+  uint32_t low, settled, next;
+  struct link begin, wanting, complete, aborting, reporting, telling;
+  uint32_t busy_files; /* not yet complete, and not failed */
+  uint32_t aborts;     /* in `aborting` */
+  uint64_t full_bytes; /* the smallest file there was no room for: larger ones are refused at once */
+
+  struct recv_block *blocks, *free_blocks; /* RECV_BLOCKS_MAX */
+  uint32_t blocks_used;                    /* of the table, ever */
+  struct block_queue small, large; /* whole single-block files; blocks of others, all ready to be written */
+  struct range *ranges;            /* LARGE_MAX * BLOCK_RANGES_MAX */
+  struct range *free_ranges[LARGE_MAX];
+  uint32_t free_ranges_count, larges;
+
+  struct store_job *store_jobs, *free_stores;
+  struct commit_job *commit_jobs, *free_commits;
+  uint32_t jobs_out, commits_out, folders_out;
+  uint32_t handles;   /* part files there are or may be */
+  uint32_t completes; /* in `complete` */
+  uint64_t complete_bytes, complete_since_ns;
+};
+
+/* ---- receiver_objects.c ---- */
+struct recv_object *receiver_object(struct receiver *receiver, uint32_t number);
+/* The entry's name has been checked and fits. */
+void receiver_add(struct receiver *receiver, struct entry *entry);
+void receiver_set_state(struct receiver *receiver, struct recv_object *object, enum recv_state state);
+/* Moves an object on as far as it goes without file work. */
+void receiver_settle(struct receiver *receiver, struct recv_object *object);
+/* Everything is written and verified. */
+void receiver_complete(struct receiver *receiver, struct recv_object *object);
+/* Its fate is known: reports it, when the session goes on. */
+void receiver_finish(struct receiver *receiver, struct recv_object *object, enum report_kind result,
+                     int error);
+/* It cannot be finished; its part file is removed first. */
+void receiver_fail(struct receiver *receiver, struct recv_object *object, int error);
+/* After the session's end: everything unfinished is given up and its part files removed. */
+void receiver_abandon(struct receiver *receiver);
+/* The lowest folder whose turn it is: everything below its number is finished. NULL: none. */
+struct recv_object *receiver_next_folder(struct receiver *receiver);
+/* Frees the places of all lowest objects that were told. */
+void receiver_drop_told(struct receiver *receiver);
+
+/* ---- receiver_messages.c ---- */
+void receiver_read_messages(struct receiver *receiver);
+void receiver_write_messages(struct receiver *receiver);
+
+/* ---- receiver_blocks.c ---- */
+void receiver_on_block(struct receiver *receiver, const struct conn_event *event);
+/* The object was announced: its blocks that came before are looked at now. */
+void receiver_admit_held(struct receiver *receiver, struct recv_object *object);
+/* The part file is there: its blocks can be written. */
+void receiver_ready_held(struct receiver *receiver, struct recv_object *object);
+/* The next block that can be written now, taken off its queue; NULL: none. */
+struct recv_block *receiver_next_large(struct receiver *receiver);
+struct recv_block *receiver_next_small(struct receiver *receiver);
+void receiver_free_block(struct receiver *receiver, struct recv_block *block);
+/* Nothing of this object will be written any more. */
+void receiver_drop_held(struct receiver *receiver, struct recv_object *object);
+/* After the connection's end. */
+void receiver_drop_blocks(struct receiver *receiver);
+
+/* ---- receiver_work.c ---- */
+struct commit_job *receiver_build_commit(struct receiver *receiver);
+struct store_job *receiver_build_store(struct receiver *receiver);
+void receiver_take_store(struct receiver *receiver, struct store_job *job);
+void receiver_take_commit(struct receiver *receiver, struct commit_job *job);
+/* When the group that waits becomes due by time alone; TIME_NEVER. */
+uint64_t receiver_commit_at(const struct receiver *receiver);
+
+/* ---- receiver_jobs.c ---- */
+void receiver_run_store(struct job *job);
+void receiver_run_commit(struct job *job);
+
+#endif

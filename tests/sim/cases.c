@@ -1,0 +1,302 @@
+/* cases: see cases.h. Each is the untroubled scenario with one thing changed. */
+#include "cases.h"
+
+#include "udpcp/transport.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct link_config *first_link(struct scenario *scenario, enum way way) { return &scenario->link[0][way]; }
+
+/* The same for every client and direction. */
+static void all_links(struct scenario *scenario, struct link_config link) { scenario_set_links(scenario, &link); }
+
+static void make_slow(struct scenario *scenario) {
+  struct link_config link = *first_link(scenario, UP);
+  link.rates[0].bits_per_second = 50000000;
+  link.delay_ns = 20 * NS_PER_MS;
+  link.queue_bytes = 200000;
+  all_links(scenario, link);
+}
+
+static void be_patient(struct scenario *scenario) {
+  for (enum side side = CLIENT; side < SIDES; side++) {
+    scenario->host[side].handshake_timeout_ns = 300 * NS_PER_S;
+    scenario->host[side].idle_timeout_ns = 200 * NS_PER_S;
+  }
+}
+
+static void lose(struct scenario *scenario, double loss) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.loss = loss;
+  all_links(scenario, link);
+  be_patient(scenario);
+}
+
+static void clean_lan(struct scenario *scenario) {
+  scenario->is_clean = true;
+  scenario->talk[CLIENT].blocks = 100;
+}
+
+static void clean_jumbo(struct scenario *scenario) {
+  clean_lan(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.packet_bytes_max = DATAGRAM_BYTES_MAX;
+  all_links(scenario, link);
+  scenario->host[CLIENT].datagram_bytes_max = scenario->host[SERVER].datagram_bytes_max = DATAGRAM_BYTES_MAX;
+}
+
+static void loss_1(struct scenario *scenario) { lose(scenario, 0.01); }
+static void loss_5(struct scenario *scenario) { lose(scenario, 0.05); }
+
+static void loss_30(struct scenario *scenario) {
+  lose(scenario, 0.3);
+  scenario->talk[CLIENT].blocks = 5;
+}
+
+static void loss_bursts(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.burst_loss = 0.05;
+  link.burst_packets = 15;
+  all_links(scenario, link);
+  be_patient(scenario);
+}
+
+static void ack_loss_50(struct scenario *scenario) {
+  make_slow(scenario);
+  be_patient(scenario);
+  for (unsigned i = 0; i < CLIENTS_MAX; i++)
+    scenario->link[i][DOWN].loss = 0.5;
+}
+
+static void reorder_only(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.reorder = 0.1;
+  link.reorder_hold_ns = 8 * NS_PER_MS;
+  all_links(scenario, link);
+}
+
+static void scatter_only(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.jitter = LINK_JITTER_SCATTER;
+  link.jitter_ns = 5 * NS_PER_MS;
+  all_links(scenario, link);
+}
+
+static void duplicate_only(struct scenario *scenario) {
+  struct link_config link = *first_link(scenario, UP);
+  link.duplicate = 0.5;
+  all_links(scenario, link);
+}
+
+static void corrupt_only(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.corrupt = 0.03;
+  link.truncate = 0.01;
+  all_links(scenario, link);
+}
+
+static void blackout_3s(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.blackouts[0] = (struct link_blackout){200 * NS_PER_MS, 3200 * NS_PER_MS};
+  link.blackout_count = 1;
+  all_links(scenario, link);
+}
+
+static void blackout_for_ever(struct scenario *scenario) {
+  blackout_3s(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.blackouts[0].until_ns = TIME_NEVER;
+  all_links(scenario, link);
+  scenario->expect = EXPECT_END;
+}
+
+static void dead_way(struct scenario *scenario, enum way way) {
+  first_link(scenario, way)->loss = 1;
+  scenario->expect = EXPECT_END;
+}
+
+static void dead_up(struct scenario *scenario) { dead_way(scenario, UP); }
+static void dead_down(struct scenario *scenario) { dead_way(scenario, DOWN); }
+
+static void rebinding(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->rebind_at_ns[0] = 150 * NS_PER_MS;
+  scenario->rebind_at_ns[1] = 900 * NS_PER_MS;
+}
+
+static void slow_disk(struct scenario *scenario) {
+  scenario->is_clean = true;
+  scenario->talk[CLIENT].blocks = 60;
+  scenario->talk[CLIENT].block_bytes_min = 200000;
+  scenario->talk[CLIENT].hold_ns_max = 100 * NS_PER_MS;
+  scenario->host[SERVER].window_bytes = 1 << 20;
+  scenario->host[SERVER].pool_bytes = 1 << 20;
+}
+
+/* Longer than the idle timeout: the receiver's disk is busy, but both ends live. */
+static void disk_pause(struct scenario *scenario) {
+  slow_disk(scenario);
+  scenario->talk[CLIENT].hold_ns_max = 8 * NS_PER_S;
+  scenario->host[CLIENT].idle_timeout_ns = 3 * NS_PER_S;
+}
+
+static void token_demanded(struct scenario *scenario) { scenario->half_open_max = 0; }
+
+static void token_under_loss(struct scenario *scenario) {
+  lose(scenario, 0.2);
+  scenario->half_open_max = 0;
+  scenario->talk[CLIENT].blocks = 3;
+}
+
+static void receiver_dies(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->dier = SERVER;
+  scenario->die_at_ns = 300 * NS_PER_MS;
+  scenario->expect = EXPECT_END;
+}
+
+static void sender_dies(struct scenario *scenario) {
+  receiver_dies(scenario);
+  scenario->dier = CLIENT;
+}
+
+static void nobody_there(struct scenario *scenario) {
+  scenario->dier = SERVER;
+  scenario->die_at_ns = 0;
+  scenario->expect = EXPECT_END;
+}
+
+static void version_mismatch(struct scenario *scenario) {
+  scenario->is_foreign = true;
+  scenario->expect = EXPECT_VERSION;
+}
+
+static void four_clients(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->clients = 4;
+  scenario->host[SERVER].pool_bytes = 2 << 20; /* of the 16 MiB each would like */
+}
+
+static void too_many_clients(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->clients = 4;
+  scenario->conns_max = 2;
+  scenario->expect = EXPECT_END;
+}
+
+static void tail_loss(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->talk[CLIENT].blocks = 1;
+  scenario->talk[CLIENT].block_bytes_min = scenario->talk[CLIENT].block_bytes_max = 7000;
+  scenario->talk[CLIENT].control_bytes = 0;
+  scenario->talk[SERVER].blocks = 0;
+  scenario->talk[SERVER].control_bytes = 0;
+}
+
+static void tiny_windows(struct scenario *scenario) {
+  for (enum side side = CLIENT; side < SIDES; side++) {
+    scenario->talk[side] = (struct talk_plan){.blocks = 300, .block_bytes_min = 1, .block_bytes_max = 1056};
+    scenario->host[side].window_bytes = scenario->host[side].pool_bytes = pool_class_bytes(0);
+  }
+}
+
+static void starved_pool(struct scenario *scenario) {
+  scenario->clients = 4;
+  scenario->host[SERVER].pool_bytes = pool_class_bytes(POOL_CLASSES - 1);
+}
+
+static void small_blocks(struct scenario *scenario) {
+  scenario->talk[CLIENT] = (struct talk_plan){.blocks = 20000, .block_bytes_min = 1, .block_bytes_max = 100};
+}
+
+static void black_hole(struct scenario *scenario) {
+  make_slow(scenario);
+  struct link_config link = *first_link(scenario, UP);
+  link.mtu = 1300 + LINK_DATAGRAM_OVERHEAD;
+  all_links(scenario, link);
+}
+
+static void refused_sizes(struct scenario *scenario) { scenario->host[CLIENT].interface_bytes_max = 1300; }
+
+static void strangers(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->stray_every_ns = NS_PER_MS;
+}
+
+static void interrupted(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->closer = SERVER;
+  scenario->close_at_ns = 300 * NS_PER_MS;
+  scenario->expect = EXPECT_END;
+}
+
+static void busy_machines(struct scenario *scenario) {
+  scenario->host[CLIENT].nap_ns = 3 * NS_PER_MS;
+  scenario->host[SERVER].nap_ns = 7 * NS_PER_MS;
+}
+
+static const struct {
+  const char *name;
+  enum layer layer;
+  void (*make)(struct scenario *scenario);
+} cases[] = {
+    {"clean-lan", LAYER_CONN, clean_lan},
+    {"clean-jumbo", LAYER_CONN, clean_jumbo},
+    {"loss-1", LAYER_CONN, loss_1},
+    {"loss-5", LAYER_CONN, loss_5},
+    {"loss-30", LAYER_CONN, loss_30},
+    {"loss-bursts", LAYER_CONN, loss_bursts},
+    {"ack-loss-50", LAYER_CONN, ack_loss_50},
+    {"reorder", LAYER_CONN, reorder_only},
+    {"scatter", LAYER_CONN, scatter_only},
+    {"duplicate", LAYER_CONN, duplicate_only},
+    {"corrupt", LAYER_CONN, corrupt_only},
+    {"blackout-3s", LAYER_CONN, blackout_3s},
+    {"blackout-for-ever", LAYER_CONN, blackout_for_ever},
+    {"dead-up", LAYER_CONN, dead_up},
+    {"dead-down", LAYER_CONN, dead_down},
+    {"rebinding", LAYER_CONN, rebinding},
+    {"slow-disk", LAYER_CONN, slow_disk},
+    {"disk-pause", LAYER_CONN, disk_pause},
+    {"token", LAYER_CONN, token_demanded},
+    {"token-loss", LAYER_CONN, token_under_loss},
+    {"receiver-dies", LAYER_CONN, receiver_dies},
+    {"sender-dies", LAYER_CONN, sender_dies},
+    {"nobody-there", LAYER_CONN, nobody_there},
+    {"version-mismatch", LAYER_CONN, version_mismatch},
+    {"four-clients", LAYER_CONN, four_clients},
+    {"too-many-clients", LAYER_CONN, too_many_clients},
+    {"tail-loss", LAYER_CONN, tail_loss},
+    {"tiny-windows", LAYER_CONN, tiny_windows},
+    {"starved-pool", LAYER_CONN, starved_pool},
+    {"small-blocks", LAYER_CONN, small_blocks},
+    {"black-hole", LAYER_CONN, black_hole},
+    {"refused-sizes", LAYER_CONN, refused_sizes},
+    {"strangers", LAYER_CONN, strangers},
+    {"interrupted", LAYER_CONN, interrupted},
+    {"busy-machines", LAYER_CONN, busy_machines},
+};
+enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+
+bool case_make(unsigned number, struct scenario *scenario) {
+  if (number >= CASES) return false;
+  scenario_init(scenario, 1, cases[number].layer);
+  scenario->name = cases[number].name;
+  cases[number].make(scenario);
+  scenario_set_limits(scenario);
+  return true;
+}
+
+void cases_list(void) {
+  for (unsigned i = 0; i < CASES; i++)
+    fprintf(stderr, " %s", cases[i].name);
+  fprintf(stderr, "\n");
+}

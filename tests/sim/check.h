@@ -1,0 +1,15 @@
+/* check: the properties that are asked of a whole run. Those of a single step stand where the step is taken. */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+
+#include "world.h"
+
+/* After every step. */
+void check_step(struct world *world);
+/* After the last one, while everything still stands. */
+void check_end(struct world *world);
+/* After all connections are freed. */
+void check_memory(struct world *world);
+void check_free_pools(struct world *world);
+
+#endif
