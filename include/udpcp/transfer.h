@@ -22,7 +22,8 @@ struct source_ops {
   int (*next)(void *source, struct entry *entry);
   /* Opens an announced file; ERR_CHANGED when it is no longer what `entry` says (kind, size, mtime). */
   int (*open)(void *source, const struct entry *entry, void **file);
-  /* Reads exactly `size` bytes; ERR_CHANGED when the file has become shorter. */
+  /* Reads exactly `size` bytes; ERR_CHANGED when the file has become shorter. Several threads may read one
+   * file at once. */
   int (*read)(void *source, void *file, uint64_t offset, uint8_t *bytes, size_t size);
   /* Still what it was when opened? 0 or ERR_CHANGED. */
   int (*check)(void *source, void *file, const struct entry *entry);
@@ -37,9 +38,11 @@ struct sink_ops {
    * ERR_EXISTS when something different stands there that may not be replaced. *file is set when SINK_WANTED
    * and not dry. */
   int (*begin)(void *sink, const struct entry *entry, bool dry, void **file);
+  /* Several threads may write different parts of one file at once. */
   int (*write)(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size);
-  /* Makes `count` complete part files durable under their final names, together; one result a file. Ends the
-   * handles in any case; what failed leaves neither part nor final name behind. */
+  /* Makes `count` complete part files durable under their final names, together; one result a file: 0,
+   * SINK_HAVE when the same contents stood there already, or negative. Ends the handles in any case; what
+   * failed leaves neither part nor final name behind. */
   void (*commit)(void *sink, void *const *files, size_t count, int *results);
   /* Removes the part file and ends the handle. */
   void (*abort)(void *sink, void *file);
@@ -113,11 +116,12 @@ void sender_step(struct sender *sender, uint64_t now_ns);
 /* The next file work to be done, NULL for none now. */
 struct job *sender_next_job(struct sender *sender);
 void sender_on_job(struct sender *sender, uint64_t now_ns, struct job *job);
+/* All of them are to be taken before jobs are asked for: an object keeps its place until it was reported. */
 bool sender_next_report(struct sender *sender, struct report *report);
 void sender_get_progress(const struct sender *sender, struct progress *progress);
 /* After an end or a close there may be jobs still out: not 0 means wait for them before sender_free. */
 size_t sender_jobs_out(const struct sender *sender);
-/* Closes all files. Takes NULL. */
+/* Closes all files. Its connection is freed before or after, and not driven in between. Takes NULL. */
 void sender_free(struct sender *sender);
 
 /* ---- receiver: the same shape ---- */
@@ -132,6 +136,7 @@ void receiver_on_event(struct receiver *receiver, uint64_t now_ns, const struct 
 void receiver_step(struct receiver *receiver, uint64_t now_ns);
 struct job *receiver_next_job(struct receiver *receiver);
 void receiver_on_job(struct receiver *receiver, uint64_t now_ns, struct job *job);
+/* All of them are to be taken before datagrams are: an object's result is told once it was reported. */
 bool receiver_next_report(struct receiver *receiver, struct report *report);
 void receiver_get_progress(const struct receiver *receiver, struct progress *progress);
 /* When receiver_step wants to be called though nothing happens (a group waits to be committed); TIME_NEVER.
@@ -139,6 +144,7 @@ void receiver_get_progress(const struct receiver *receiver, struct progress *pro
 uint64_t receiver_next_timeout(const struct receiver *receiver);
 /* File work still to be asked for or out (also after the connection's end: part files being removed). */
 size_t receiver_jobs_out(const struct receiver *receiver);
+/* Removes all part files. Its connection must still be there. Takes NULL. */
 void receiver_free(struct receiver *receiver);
 
 /* ---- names: pure rules, proto/transfer.md section 3 ---- */

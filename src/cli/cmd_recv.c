@@ -125,7 +125,7 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   const char *end = report_outcome(&progress, COMMAND_RECV, options->timeout_s, text);
   if (end) say("%s%s", who(session), end);
   conn_get_stats(session->conn, &stats);
-  report_summary(&session->tally, &stats, options, now_ns - session->established_ns, text);
+  report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
   if (!options->quiet) say("%s%s", who(session), text);
   if (options->once && receiving->leave_ns == 0) {
     receiving->status = report_status(&progress);

@@ -222,7 +222,8 @@ static enum exit_status conclude(struct sending *sending) {
   if (end) say("%s", end);
   conn_get_stats(session->conn, &stats);
   if (session->state && !options->quiet) {
-    report_summary(&session->tally, &stats, options, clock_now_ns() - session->established_ns, text);
+    report_summary(&session->tally, &sending->progress, &stats, options,
+                   clock_now_ns() - session->established_ns, text);
     say("%s", text);
   }
   enum exit_status status = report_status(&sending->progress);

@@ -12,9 +12,7 @@
 enum command { COMMAND_SEND = 1, COMMAND_RECV = 2 };
 
 /* Said by both ends at the start, for as long as it is true. */
-#define OPTIONS_NOT_ENCRYPTED                                                                                \
-  "not encrypted: whoever can see or touch the packets can read and change what is sent; checksums find "    \
-  "damage only"
+#define OPTIONS_NOT_ENCRYPTED "not encrypted: anyone on the network path can read or alter what is sent"
 
 enum { PORT_DEFAULT = 4117, TIMEOUT_S_DEFAULT = 30, MTU_DEFAULT = 1500, PROBLEM_BYTES = 512 };
 

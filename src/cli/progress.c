@@ -48,7 +48,7 @@ void progress_line(const struct progress_meter *meter, const struct progress_vie
   }
   snprintf(fields[4], sizeof fields[4], "%llu/%llu items", (unsigned long long)view->objects_past,
            (unsigned long long)view->objects_seen);
-  if (view->bytes_resent)
+  if (view->bytes_resent * 1000 >= view->bytes_sent && view->bytes_resent > 0)
     snprintf(fields[5], sizeof fields[5], "%.1f%% sent again",
              100.0 * (double)view->bytes_resent / (double)view->bytes_sent);
   size_t used = 0;

@@ -292,7 +292,9 @@ static void serve(struct pump *pump, struct session *session) {
   if (!gather(pump, session) && !session->is_closed) pump_touch(pump, session);
   if (take_events(pump, session)) pump_touch(pump, session);
   session->deadline_ns = session->is_closed ? TIME_NEVER : conn_next_timeout(session->conn);
-  uint64_t role_ns = session->state ? session->role->next_timeout(session->state) : TIME_NEVER;
+  /* What waits for a place among the workers is woken by the next finished piece, not by a clock. */
+  bool has_clock = session->state && !session->lacks_tasks;
+  uint64_t role_ns = has_clock ? session->role->next_timeout(session->state) : TIME_NEVER;
   if (role_ns < session->deadline_ns) session->deadline_ns = role_ns;
   bool is_idle = !session->state || session->role->jobs_out(session->state) == 0;
   if (session->is_closed && is_idle && !session->has_ended) {

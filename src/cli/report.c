@@ -110,8 +110,9 @@ const char *report_outcome(const struct progress *progress, enum command command
   return text;
 }
 
-void report_summary(const struct tally *tally, const struct conn_stats *stats, const struct options *options,
-                    uint64_t duration_ns, char text[REPORT_TEXT_BYTES]) {
+void report_summary(const struct tally *tally, const struct progress *progress,
+                    const struct conn_stats *stats, const struct options *options, uint64_t duration_ns,
+                    char text[REPORT_TEXT_BYTES]) {
   char size[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], duration[UNITS_TEXT_BYTES];
   bool is_send = options->command == COMMAND_SEND;
   size_t used;
@@ -127,7 +128,7 @@ void report_summary(const struct tally *tally, const struct conn_stats *stats, c
       (unsigned long long)files, files == 1 ? "" : "s", size_text(bytes, size));
   if (!options->dry_run) {
     ADD(" in %s", duration_text(duration_ns, duration));
-    if (bytes && duration_ns >= NS_PER_MS)
+    if (bytes && duration_ns >= NS_PER_MS && progress->outcome == OUTCOME_COMPLETE)
       ADD(" (%s)", rate_text((uint64_t)((double)bytes * (double)NS_PER_S / (double)duration_ns), rate));
   }
   if (stats->block_bytes_sent && stats->block_bytes_resent * 1000 >= stats->block_bytes_sent)

@@ -24,9 +24,11 @@ void report_take(struct tally *tally, const struct report *report, const struct 
 enum { REPORT_TEXT_BYTES = 1024 };
 const char *report_outcome(const struct progress *progress, enum command command, uint64_t timeout_s,
                            char *text);
-/* "sent 2003 files, 1.2 GiB in 12.3 s (812 Mbit/s), 5.2% sent again". */
-void report_summary(const struct tally *tally, const struct conn_stats *stats, const struct options *options,
-                    uint64_t duration_ns, char text[REPORT_TEXT_BYTES]);
+/* "sent 2003 files, 1.2 GiB in 12.3 s (812 Mbit/s), 5.2% sent again"; of what was cut short, without a rate.
+ */
+void report_summary(const struct tally *tally, const struct progress *progress,
+                    const struct conn_stats *stats, const struct options *options, uint64_t duration_ns,
+                    char text[REPORT_TEXT_BYTES]);
 /* The end of a connection that never was a session, in the words of one. */
 void report_closed(const struct conn_event *closed, struct progress *progress);
 enum exit_status report_status(const struct progress *progress);

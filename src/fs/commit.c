@@ -35,11 +35,22 @@ struct landing {
 };
 
 /* ---- attributes ---- */
-static int prepare(struct sink *sink, struct landing *landing) {
+/* A group mostly stays in one folder: then it is the one of the file before. */
+static int find_folder(struct sink *sink, struct landing *landing, struct folder *before) {
+  const struct sink_file *file = landing->file;
+  size_t size = beneath_parent_size(file->name, file->name_size);
+  if (!before || before->name_size != size || memcmp(before->name, file->name, size) != 0)
+    return part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &landing->folder);
+  folders_share(&sink->folders, before);
+  landing->folder = before;
+  return 0;
+}
+
+static int prepare(struct sink *sink, struct landing *landing, struct folder *before) {
   struct sink_file *file = landing->file;
   struct stat status;
   beneath_last(file->name, file->name_size, landing->last);
-  int result = part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &landing->folder);
+  int result = find_folder(sink, landing, before);
   if (result < 0) return result;
   landing->fd = part_open(sink, file, landing->folder);
   if (landing->fd < 0) return landing->fd;
@@ -182,7 +193,7 @@ static void commit_group(struct sink *sink, struct sink_file *const *files, size
   for (size_t i = 0; i < count; i++) {
     landings[i].file = files[i];
     landings[i].fd = -1;
-    landings[i].result = prepare(sink, &landings[i]);
+    landings[i].result = prepare(sink, &landings[i], i > 0 ? landings[i - 1].folder : NULL);
   }
   if (!sink->no_fsync) sync_files(sink, landings, count);
   for (size_t i = 0; i < count; i++)

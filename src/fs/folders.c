@@ -33,13 +33,15 @@ static bool has_reporting_syncfs(void) {
   return major > 5 || (major == 5 && minor >= 8);
 }
 
-int folders_init(struct folders *folders, int root) {
+int folders_init(struct folders *folders, int root, size_t open_max) {
   struct stat status;
   memset(folders, 0, sizeof(*folders));
   if (fstat(root, &status) != 0) return error_from_errno(errno);
   folders->root = root;
   folders->device = status.st_dev;
   folders->has_sync_errors = has_reporting_syncfs();
+  folders->unsynced_max = open_max < FOLDERS_UNSYNCED_MAX ? (unsigned)open_max : FOLDERS_UNSYNCED_MAX;
+  assert(folders->unsynced_max > 0);
   pthread_mutex_init(&folders->lock, NULL);
   pthread_mutex_init(&folders->sync_lock, NULL);
   return 0;
@@ -59,7 +61,7 @@ void folders_clear(struct folders *folders) {
 /* Takes over `fd`, also on failure (NULL). */
 static struct folder *folder_new(int fd, const uint8_t *name, size_t size) {
   struct stat status;
-  struct folder *folder = malloc(sizeof(*folder) + size);
+  struct folder *folder = malloc(sizeof(*folder) + size + 1);
   if (!folder || fstat(fd, &status) != 0) {
     free(folder);
     close(fd);
@@ -67,10 +69,19 @@ static struct folder *folder_new(int fd, const uint8_t *name, size_t size) {
   }
   folder->fd = fd;
   folder->device = status.st_dev;
+  folder->inode = status.st_ino;
   folder->users = 1;
   folder->name_size = size;
   memcpy(folder->name, name, size);
+  folder->name[size] = '\0';
   return folder;
+}
+
+void folders_share(struct folders *folders, struct folder *folder) {
+  pthread_mutex_lock(&folders->lock);
+  assert(folder->users > 0);
+  folder->users++;
+  pthread_mutex_unlock(&folders->lock);
 }
 
 void folders_put(struct folders *folders, struct folder *folder) {
@@ -83,16 +94,39 @@ void folders_put(struct folders *folders, struct folder *folder) {
   free(folder);
 }
 
-static struct folder *find_recent(struct folders *folders, const uint8_t *name, size_t size) {
-  struct folder *found = NULL;
-  pthread_mutex_lock(&folders->lock);
-  for (unsigned i = 0; i < FOLDERS_RECENT && !found; i++) {
-    struct folder *one = folders->recent[i];
-    if (one && one->name_size == size && memcmp(one->name, name, size) == 0) found = one;
+/* It was not removed or renamed since: between two sessions anything may happen. */
+static bool still_stands(const struct folders *folders, const struct folder *folder) {
+  struct stat status;
+  const char *path = folder->name_size > 0 ? folder->name : ".";
+  return fstatat(folders->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_ino == folder->inode &&
+         status.st_dev == folder->device;
+}
+
+/* Under the lock. */
+static struct folder **place_of(struct folders *folders, const uint8_t *name, size_t size) {
+  for (unsigned i = 0; i < FOLDERS_RECENT; i++) {
+    const struct folder *one = folders->recent[i];
+    if (one && one->name_size == size && memcmp(one->name, name, size) == 0) return &folders->recent[i];
   }
+  return NULL;
+}
+
+static struct folder *find_recent(struct folders *folders, const uint8_t *name, size_t size) {
+  pthread_mutex_lock(&folders->lock);
+  struct folder **place = place_of(folders, name, size);
+  struct folder *found = place ? *place : NULL;
   if (found) found->users++;
   pthread_mutex_unlock(&folders->lock);
-  return found;
+  if (!found || still_stands(folders, found)) return found;
+
+  pthread_mutex_lock(&folders->lock);
+  place = place_of(folders, name, size);
+  bool is_kept = place && *place == found;
+  if (is_kept) *place = NULL;
+  pthread_mutex_unlock(&folders->lock);
+  if (is_kept) folders_put(folders, found);
+  folders_put(folders, found);
+  return NULL;
 }
 
 static void keep_recent(struct folders *folders, struct folder *folder) {
@@ -106,35 +140,35 @@ static void keep_recent(struct folders *folders, struct folder *folder) {
 }
 
 /* ---- making ---- */
-/* Under the lock: `folder` got a new name inside. */
-static void remember_unsynced(struct folders *folders, struct folder *folder) {
-  if (folders->has_more_unsynced) return;
+/* Under the lock: `folder` will get a new name inside. False when there is no room to remember it. */
+static bool remember_unsynced(struct folders *folders, struct folder *folder) {
   for (unsigned i = folders->unsynced_count; i > 0; i--) {
     const struct folder *one = folders->unsynced[i - 1];
-    if (one->name_size == folder->name_size && memcmp(one->name, folder->name, one->name_size) == 0) return;
+    if (one->name_size == folder->name_size && memcmp(one->name, folder->name, one->name_size) == 0)
+      return true;
   }
-  if (folders->unsynced_count == FOLDERS_UNSYNCED_MAX) {
-    folders->has_more_unsynced = true;
-    return;
-  }
+  if (folders->unsynced_count == folders->unsynced_max) return false;
   folder->users++;
   folders->unsynced[folders->unsynced_count++] = folder;
+  return true;
 }
 
 /* Making and remembering are one step: another thread that finds the folder and wants to be durable in it
  * takes the same lock. On another file system than the root's, which syncfs() would not reach, it is synced
  * at once. */
 static int make_inside(struct folders *folders, struct folder *parent, const char *last) {
-  int result = 0;
-  pthread_mutex_lock(&folders->lock);
-  if (mkdirat(parent->fd, last, 0700) != 0 && errno != EEXIST)
-    result = error_from_errno(errno);
-  else if (parent->device == folders->device)
-    remember_unsynced(folders, parent);
-  else
-    result = folders_sync_one(parent->fd);
-  pthread_mutex_unlock(&folders->lock);
-  return result;
+  bool is_elsewhere = parent->device != folders->device, is_synced = !folders->is_never_synced;
+  for (;;) {
+    int result = 0;
+    pthread_mutex_lock(&folders->lock);
+    bool has_room = is_elsewhere || !is_synced || remember_unsynced(folders, parent);
+    if (has_room && mkdirat(parent->fd, last, 0700) != 0 && errno != EEXIST) result = error_from_errno(errno);
+    if (result == 0 && is_elsewhere && is_synced) result = folders_sync_one(parent->fd);
+    pthread_mutex_unlock(&folders->lock);
+    if (has_room) return result;
+    result = folders_sync_made(folders);
+    if (result < 0) return result;
+  }
 }
 
 /* Opens the folder `name[0..size)` inside `parent`, and makes it when it is missing. An fd or an error. */
@@ -196,51 +230,45 @@ int folders_sync_one(int fd) {
 }
 
 /* Under sync_lock: what a sync that starts now will cover. */
-static unsigned take_unsynced(struct folders *folders, struct folder **taken, bool *has_more) {
+static unsigned take_unsynced(struct folders *folders, struct folder **taken) {
   pthread_mutex_lock(&folders->lock);
   unsigned count = folders->unsynced_count;
   memcpy(taken, folders->unsynced, count * sizeof(taken[0]));
-  *has_more = folders->has_more_unsynced;
   folders->unsynced_count = 0;
-  folders->has_more_unsynced = false;
   pthread_mutex_unlock(&folders->lock);
   return count;
 }
 
-static int sync_taken(struct folders *folders, struct folder **taken, unsigned count, bool is_whole) {
-  int result = 0;
-  if (is_whole && syncfs(folders->root) != 0) result = error_from_errno(errno);
+enum done { NOT_YET, DONE_BY_SYNCFS };
+
+static void sync_taken(struct folders *folders, struct folder **taken, unsigned count, enum done done) {
   for (unsigned i = 0; i < count; i++) {
-    if (!is_whole && result == 0) result = folders_sync_one(taken[i]->fd);
+    int result = done == DONE_BY_SYNCFS ? 0 : folders_sync_one(taken[i]->fd);
+    if (result < 0) folders->sync_failure = result;
     folders_put(folders, taken[i]);
   }
-  if (is_whole && result < 0) folders->has_sync_errors = false;
-  if (result < 0) { /* nobody may believe that it was done */
-    pthread_mutex_lock(&folders->lock);
-    folders->has_more_unsynced = true;
-    pthread_mutex_unlock(&folders->lock);
-  }
-  return result;
 }
 
 int folders_sync_made(struct folders *folders) {
   struct folder *taken[FOLDERS_UNSYNCED_MAX];
-  bool has_more;
   pthread_mutex_lock(&folders->sync_lock);
-  unsigned count = take_unsynced(folders, taken, &has_more);
-  int result = sync_taken(folders, taken, count, has_more);
+  unsigned count = take_unsynced(folders, taken);
+  sync_taken(folders, taken, count, NOT_YET);
+  int result = folders->sync_failure;
   pthread_mutex_unlock(&folders->sync_lock);
   return result;
 }
 
 int folders_sync_all(struct folders *folders) {
   struct folder *taken[FOLDERS_UNSYNCED_MAX];
-  bool has_more;
   int result = ERR_UNSUPPORTED;
   pthread_mutex_lock(&folders->sync_lock);
   if (folders->has_sync_errors) {
-    unsigned count = take_unsynced(folders, taken, &has_more);
-    result = sync_taken(folders, taken, count, true);
+    unsigned count = take_unsynced(folders, taken);
+    result = syncfs(folders->root) == 0 ? 0 : error_from_errno(errno);
+    if (result < 0) folders->has_sync_errors = false;
+    sync_taken(folders, taken, count, result == 0 ? DONE_BY_SYNCFS : NOT_YET);
+    if (result == 0) result = folders->sync_failure;
   }
   pthread_mutex_unlock(&folders->sync_lock);
   return result;

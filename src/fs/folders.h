@@ -18,30 +18,34 @@ enum {
 struct folder {
   int fd;
   dev_t device;
+  ino_t inode;
   unsigned users; /* under the lock of struct folders */
   size_t name_size;
-  uint8_t name[]; /* below the root, which has the name of size 0 */
+  char name[]; /* below the root, which has the name of size 0; ended by NUL */
 };
 
 struct folders {
   int root;
-  dev_t device; /* of the root */
-  /* Under sync_lock: syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need
-   * not be the one whose file it was; so after a first error every file is asked for itself. */
-  bool has_sync_errors;
-  pthread_mutex_t lock;
+  dev_t device;         /* of the root */
+  bool is_never_synced; /* set by the owner: nothing has to outlive a crash */
+
+  pthread_mutex_t lock; /* for these four */
   struct folder *recent[FOLDERS_RECENT];
   unsigned next_recent;
   struct folder *unsynced[FOLDERS_UNSYNCED_MAX]; /* something was made in them */
-  unsigned unsynced_count;
-  bool has_more_unsynced;
-  pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable */
+  unsigned unsynced_count, unsynced_max;
+
+  pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these two */
+  /* syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need not be the one
+   * whose file it was; so after a first error every file is asked for itself. */
+  bool has_sync_errors;
+  int sync_failure; /* a folder could not be made durable: nobody may believe that it was */
 };
 
 enum folders_missing { FOLDERS_LOOK, FOLDERS_MAKE }; /* what to do about what is missing */
 
-/* Takes over the descriptor, which folders_clear closes. */
-int folders_init(struct folders *folders, int root);
+/* Takes over the root's descriptor, to be closed by folders_clear; holds about `open_max` more, or fewer. */
+int folders_init(struct folders *folders, int root, size_t open_max);
 void folders_clear(struct folders *folders);
 
 /* 0 and *found, to be given back by folders_put. ERR_NOT_FOUND only with FOLDERS_LOOK; ERR_EXISTS when
@@ -49,11 +53,14 @@ void folders_clear(struct folders *folders);
  * later. */
 int folders_get(struct folders *folders, const uint8_t *name, size_t size, enum folders_missing missing,
                 struct folder **found);
+/* One more user of a folder that is in use. */
+void folders_share(struct folders *folders, struct folder *folder);
 void folders_put(struct folders *folders, struct folder *folder);
 
-/* Makes durable what was made so far; folders_sync_all also every file on the root's file system, or fails
- * with ERR_UNSUPPORTED where that cannot be relied on. */
+/* Makes durable what was made so far. */
 int folders_sync_made(struct folders *folders);
+/* The same, and every file on the root's file system. An error says only that this is not certain: ask for
+ * each. */
 int folders_sync_all(struct folders *folders);
 /* fsync() of a file or folder; what a file system cannot sync at all counts as synced. */
 int folders_sync_one(int fd);

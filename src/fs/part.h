@@ -28,6 +28,7 @@ struct sink_file {
   uint64_t size;
   uint32_t mode;
   struct timespec mtime;
+  uint64_t unflushed; /* bytes written since the disk was last told, under the sink's lock */
   char part[PART_NAME_BYTES];
   size_t name_size;
   uint8_t name[]; /* final, below the sink's folder */

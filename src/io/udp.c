@@ -45,6 +45,7 @@ static int connect_socket(struct udp *udp, const struct address *peer) {
 /* 0 or an errno; then nothing is left open. */
 static int open_socket(struct udp *udp, const struct udp_config *config, int family) {
   udp->family = family;
+  udp->no_offload = config->no_offload;
   udp->is_connected = config->connect_to.size > 0;
   udp->is_any_address =
       !udp->is_connected && (config->bind_to.size == 0 || address_is_wildcard(&config->bind_to));
@@ -55,7 +56,7 @@ static int open_socket(struct udp *udp, const struct udp_config *config, int fam
   if (family == AF_INET6 &&
       setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof(ipv6_only)) != 0)
     failure = errno;
-  if (failure == 0) failure = udp_system_open(udp, config->no_offload);
+  if (failure == 0) failure = udp_system_open(udp);
   if (failure == 0) failure = bind_socket(udp, config);
   if (failure == 0 && udp->is_connected) failure = connect_socket(udp, &config->connect_to);
   if (failure != 0) {

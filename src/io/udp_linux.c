@@ -63,7 +63,7 @@ static int forbid_fragments(const struct udp *udp) {
   return set(udp->fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1) ? 0 : errno;
 }
 
-int udp_system_open(struct udp *udp, bool no_offload) {
+int udp_system_open(struct udp *udp) {
   struct udp_system *system = udp->system = calloc(1, sizeof(*system));
   if (!system) return ENOMEM;
   system->buffers = malloc((size_t)UDP_BATCH * BUFFER_STRIDE);
@@ -74,8 +74,8 @@ int udp_system_open(struct udp *udp, bool no_offload) {
   udp->stats.receive_buffer = size_buffer(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF);
   udp->stats.send_buffer = size_buffer(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF);
   set(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  udp->stats.gso = !no_offload && get(udp->fd, SOL_UDP, UDP_SEGMENT) >= 0;
-  udp->stats.gro = !no_offload && set(udp->fd, SOL_UDP, UDP_GRO, 1);
+  udp->stats.gso = !udp->no_offload && get(udp->fd, SOL_UDP, UDP_SEGMENT) >= 0;
+  udp->stats.gro = !udp->no_offload && set(udp->fd, SOL_UDP, UDP_GRO, 1);
   if (!udp->is_any_address) return 0;
   if (udp->family == AF_INET6)
     set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);

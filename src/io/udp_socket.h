@@ -17,6 +17,7 @@ struct udp {
   int family;          /* of the socket: AF_INET, or AF_INET6 (which may carry IPv4 too) */
   bool is_connected;   /* the kernel knows the peer */
   bool is_any_address; /* a reply must be told to leave from the address that was asked */
+  bool no_offload;     /* asked to do without */
   uint16_t port;
   struct udp_stats stats;
   struct udp_system *system;
@@ -31,7 +32,7 @@ struct udp_message {
 };
 
 /* Before bind: buffers, DF, offload (stats.gso, stats.gro), counting of drops. 0 or an errno. */
-int udp_system_open(struct udp *udp, bool no_offload);
+int udp_system_open(struct udp *udp);
 void udp_system_close(struct udp *udp); /* also after a failed open */
 /* How many messages, from the first, the kernel took; or a negative errno that concerns the first. */
 int udp_system_send(struct udp *udp, const struct udp_message *messages, int count);

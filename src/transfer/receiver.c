@@ -63,6 +63,11 @@ struct receiver *receiver_new(const struct receiver_config *config, struct conn 
 void receiver_free(struct receiver *receiver) {
   if (!receiver) return;
   assert(receiver->jobs_out == 0 && "jobs point into the receiver");
+  if (!receiver->session.over && receiver->objects && receiver->blocks) receiver_drop_blocks(receiver);
+  for (uint32_t number = receiver->low; number < receiver->next; number++) {
+    struct recv_object *object = receiver_object(receiver, number);
+    if (object->file) receiver->config.ops->abort(receiver->config.sink, object->file);
+  }
   manifest_clear(&receiver->manifest);
   free(receiver->objects);
   free(receiver->blocks);

@@ -165,12 +165,15 @@ static bool commit_is_due(const struct receiver *receiver) {
   if (receiver->commits_out > 0) return false;
   /* Alone there is no company to wait for, and nothing may wait for a part file's place. */
   bool is_short = receiver->handles >= HANDLES_MAX - LARGE_MAX;
-  return receiver->busy_files == 0 || is_short || receiver->session.now_ns >= receiver_commit_at(receiver);
+  return receiver->busy_files == 0 || is_short ||
+         receiver->session.now_ns >= receiver->complete_since_ns + COMMIT_WAIT_NS;
 }
 
 uint64_t receiver_commit_at(const struct receiver *receiver) {
-  bool is_timed = receiver->completes > 0 && receiver->commits_out == 0;
-  return is_timed ? receiver->complete_since_ns + COMMIT_WAIT_NS : TIME_NEVER;
+  if (receiver->completes == 0 || receiver->commits_out > 0) return TIME_NEVER;
+  uint64_t at_ns = receiver->complete_since_ns + COMMIT_WAIT_NS;
+  /* A group that is due waits for a thread only, not for the time. */
+  return receiver->session.now_ns < at_ns ? at_ns : TIME_NEVER;
 }
 
 struct commit_job *receiver_build_commit(struct receiver *receiver) {

@@ -140,15 +140,13 @@ void sender_on_job(struct sender *sender, uint64_t now_ns, struct job *job) {
 /* The next thing of the last walk that could not be looked at. */
 static bool next_walk_failure(struct sender *sender, struct report *report) {
   const struct walk_job *walk = sender->walk;
-  if (sender->walk_is_out) return false;
-  while (sender->walk_reported < walk->count) {
-    uint32_t i = sender->walk_reported++;
-    if (walk->errors[i] == 0) continue;
-    *report = (struct report){
-        .kind = REPORT_FAILED, .entry = walk->entries[i], .error = walk->errors[i], .at_source = true};
-    return true;
-  }
-  return false;
+  uint32_t i = sender->walk_reported;
+  if (sender->walk_is_out || i == walk->count) return false;
+  *report = (struct report){
+      .kind = REPORT_FAILED, .entry = walk->entries[i], .error = walk->errors[i], .at_source = true};
+  sender->walk_reported++;
+  sender_skip_found(sender);
+  return true;
 }
 
 bool sender_next_report(struct sender *sender, struct report *report) {
@@ -156,7 +154,9 @@ bool sender_next_report(struct sender *sender, struct report *report) {
   struct send_object *object = queue_first(&sender->reporting);
   if (!object) return false;
   *report = sender_report(object);
-  sender_drop(sender, object);
+  link_remove(&object->link);
+  sender_set_state(object, SEND_CLOSING);
+  sender_settle(sender, object);
   return true;
 }
 

@@ -29,9 +29,9 @@ enum send_state {
   SEND_READING,   /* its first job was given out */
   SEND_TELLING,   /* nothing more to read; its DIGEST waits for room */
   SEND_AWAITING,  /* everything said; the receiver's RESULT is due */
-  SEND_CLOSING,   /* answered; jobs or an open file remain */
-  SEND_REPORTING, /* waits to be reported */
-  SEND_REPORTED,  /* waits for lower numbers to be free */
+  SEND_REPORTING, /* answered; waits to be reported */
+  SEND_CLOSING,   /* reported; jobs or an open file may remain */
+  SEND_DONE,      /* waits for lower numbers to be done */
   SEND_STATES
 };
 
@@ -114,7 +114,7 @@ struct sender {
 
   struct walk_job *walk;
   bool walk_is_out, walk_over;
-  uint32_t walk_reported; /* of walk->count: looked at for failures to report */
+  uint32_t walk_reported; /* of walk->count: the next failure to report */
 
   struct read_job *read_jobs, *free_jobs;
   uint32_t jobs_out; /* walk included */
@@ -130,6 +130,8 @@ struct sender {
 struct send_object *sender_object(struct sender *sender, uint32_t number);
 /* Takes in what the walk job found. */
 void sender_add_walked(struct sender *sender);
+/* Goes to the next failure of the walk. */
+void sender_skip_found(struct sender *sender);
 /* How many objects, and bytes of names, may be found next. */
 uint32_t sender_object_room(const struct sender *sender);
 size_t sender_name_room(const struct sender *sender);
@@ -142,8 +144,6 @@ void sender_note_moved(struct sender *sender, const struct out_block *block);
 void sender_answer(struct sender *sender, struct send_object *object, enum report_kind result, int error);
 /* What to say of an answered object. */
 struct report sender_report(const struct send_object *object);
-/* The object was reported: its place may be used again once those before it are free. */
-void sender_drop(struct sender *sender, struct send_object *object);
 
 /* ---- sender_messages.c ---- */
 void sender_greet(struct sender *sender);

@@ -9,13 +9,13 @@
 static const bool transitions[SEND_STATES][SEND_STATES] = {
     [SEND_FREE] = {[SEND_SEEN] = true},
     [SEND_SEEN] = {[SEND_ANNOUNCED] = true},
-    [SEND_ANNOUNCED] = {[SEND_READING] = true, [SEND_CLOSING] = true},
-    [SEND_READING] = {[SEND_TELLING] = true, [SEND_AWAITING] = true, [SEND_CLOSING] = true},
-    [SEND_TELLING] = {[SEND_AWAITING] = true, [SEND_CLOSING] = true},
-    [SEND_AWAITING] = {[SEND_CLOSING] = true},
-    [SEND_CLOSING] = {[SEND_REPORTING] = true},
-    [SEND_REPORTING] = {[SEND_REPORTED] = true},
-    [SEND_REPORTED] = {[SEND_FREE] = true},
+    [SEND_ANNOUNCED] = {[SEND_READING] = true, [SEND_REPORTING] = true},
+    [SEND_READING] = {[SEND_TELLING] = true, [SEND_AWAITING] = true, [SEND_REPORTING] = true},
+    [SEND_TELLING] = {[SEND_AWAITING] = true, [SEND_REPORTING] = true},
+    [SEND_AWAITING] = {[SEND_REPORTING] = true},
+    [SEND_REPORTING] = {[SEND_CLOSING] = true},
+    [SEND_CLOSING] = {[SEND_DONE] = true},
+    [SEND_DONE] = {[SEND_FREE] = true},
 };
 
 void sender_set_state(struct send_object *object, enum send_state state) {
@@ -50,6 +50,12 @@ static void add_object(struct sender *sender, const struct entry *entry) {
   sender_set_state(object, SEND_SEEN);
 }
 
+void sender_skip_found(struct sender *sender) {
+  const struct walk_job *walk = sender->walk;
+  while (sender->walk_reported < walk->count && walk->errors[sender->walk_reported] == 0)
+    sender->walk_reported++;
+}
+
 void sender_add_walked(struct sender *sender) {
   struct walk_job *walk = sender->walk;
   struct progress *progress = &sender->session.progress;
@@ -68,6 +74,7 @@ void sender_add_walked(struct sender *sender) {
   }
   sender->walk_over = progress->walk_done = walk->is_over;
   sender->walk_reported = 0;
+  sender_skip_found(sender);
 }
 
 struct report sender_report(const struct send_object *object) {
@@ -77,6 +84,18 @@ struct report sender_report(const struct send_object *object) {
                          .at_source = object->error != 0};
 }
 
+/* Frees the places of all lowest objects that are done with. */
+static void drop_done(struct sender *sender) {
+  while (sender->low < sender->next) {
+    struct send_object *lowest = sender_object(sender, sender->low);
+    if (lowest->state != SEND_DONE) break;
+    sender_set_state(lowest, SEND_FREE);
+    manifest_drop(&sender->manifest, &lowest->entry, lowest->name_end);
+    sender->low++;
+  }
+  if (sender->to_read < sender->low) sender->to_read = sender->low;
+}
+
 /* An object without jobs and open file that is being read or closed is through with that. */
 static void settle_idle(struct sender *sender, struct send_object *object) {
   if (object->state == SEND_READING) {
@@ -84,10 +103,8 @@ static void settle_idle(struct sender *sender, struct send_object *object) {
     sender_set_state(object, says_itself ? SEND_AWAITING : SEND_TELLING);
     if (!says_itself) link_move(&object->link, &sender->telling);
   } else if (object->state == SEND_CLOSING) {
-    struct report report = sender_report(object);
-    session_count(&sender->session, &report);
-    sender_set_state(object, SEND_REPORTING);
-    link_move(&object->link, &sender->reporting);
+    sender_set_state(object, SEND_DONE);
+    drop_done(sender);
   }
 }
 
@@ -112,25 +129,14 @@ void sender_answer(struct sender *sender, struct send_object *object, enum repor
   assert(sender->unanswered > 0);
   sender->unanswered--;
   /* What is committed has arrived, though the acknowledgement of its last block may still be on the way. */
-  if (result == REPORT_COMMITTED) sender->session.progress.bytes_moved += object->entry.size - object->bytes_moved;
+  if (result == REPORT_COMMITTED)
+    sender->session.progress.bytes_moved += object->entry.size - object->bytes_moved;
   object->result = result;
   object->result_error = error;
   if (result == REPORT_FAILED && object->error != 0) object->result_error = object->error;
   if (result != REPORT_FAILED) object->error = 0;
-  link_remove(&object->link);
-  sender_set_state(object, SEND_CLOSING);
-  sender_settle(sender, object);
-}
-
-void sender_drop(struct sender *sender, struct send_object *object) {
-  link_remove(&object->link);
-  sender_set_state(object, SEND_REPORTED);
-  while (sender->low < sender->next) {
-    struct send_object *lowest = sender_object(sender, sender->low);
-    if (lowest->state != SEND_REPORTED) break;
-    sender_set_state(lowest, SEND_FREE);
-    manifest_drop(&sender->manifest, &lowest->entry, lowest->name_end);
-    sender->low++;
-  }
-  if (sender->to_read < sender->low) sender->to_read = sender->low;
+  struct report report = sender_report(object);
+  session_count(&sender->session, &report);
+  sender_set_state(object, SEND_REPORTING);
+  link_move(&object->link, &sender->reporting);
 }

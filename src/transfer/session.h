@@ -8,8 +8,8 @@
 struct session {
   struct conn *conn;
   uint64_t now_ns; /* of the latest call */
-  bool ending; /* this end asked for the close: nothing more is read, begun or sent */
-  bool over;   /* the connection's last event has come */
+  bool ending;     /* this end asked for the close: nothing more is read, begun or sent */
+  bool over;       /* the connection's last event has come */
   struct progress progress;
   struct channel channel;
 };

@@ -176,7 +176,7 @@ bool blocks_in_grant(struct blocks_in *in) {
   if (target <= held) return false;
   uint64_t step = target - held;
   /* Small steps are worth a frame only when the peer is about to run dry. */
-  if (step < target / 4 && left > target / 4) return false;
+  if (step < target / 4 && left > target / 4 && !blocks_in_is_starved(in)) return false;
   if (!pool_promise(in->pool, step)) return false;
   in->granted += step;
   return true;

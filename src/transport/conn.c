@@ -242,18 +242,24 @@ static uint64_t keepalive_deadline(const struct conn *conn) {
   return since_ns + conn->idle_timeout_ns / KEEPALIVE_PARTS;
 }
 
+/* Deadlines of what wants to be sent. */
+static uint64_t sending_deadline(const struct conn *conn) {
+  uint64_t deadline_ns = earlier(conn->paced_until_ns, conn->path.challenge_at_ns);
+  if (conn->path.validated) deadline_ns = earlier(deadline_ns, mtu_probe_deadline(&conn->mtu));
+  for (int level = 0; level < CRYPTO_LEVELS; level++)
+    if (conn->spaces[level].live) deadline_ns = earlier(deadline_ns, conn->spaces[level].acks.deadline_ns);
+  return deadline_ns;
+}
+
 uint64_t conn_next_timeout(const struct conn *conn) {
   if (conn->state == CONN_DRAINING) return TIME_NEVER;
   if (conn->state == CONN_CLOSING) return conn->close_at_ns;
   uint64_t deadline_ns = earlier(silence_deadline(conn), keepalive_deadline(conn));
   deadline_ns = earlier(deadline_ns, conn_recovery_deadline(conn));
-  deadline_ns = earlier(deadline_ns, conn->paced_until_ns);
   if (blocks_in_is_starved(&conn->blocks_in)) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
+  /* What the address limit forbids to send waits for the peer, not for a clock. */
   if (path_allowance(&conn->path) >= PATH_BYTES_MIN)
-    deadline_ns = earlier(deadline_ns, conn->path.challenge_at_ns);
-  if (conn->path.validated) deadline_ns = earlier(deadline_ns, mtu_probe_deadline(&conn->mtu));
-  for (int level = 0; level < CRYPTO_LEVELS; level++)
-    if (conn->spaces[level].live) deadline_ns = earlier(deadline_ns, conn->spaces[level].acks.deadline_ns);
+    deadline_ns = earlier(deadline_ns, sending_deadline(conn));
   return deadline_ns;
 }
 

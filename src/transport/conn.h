@@ -27,8 +27,8 @@ enum {
   SENT_RING_SERVER = 1 << 12, /* sends acknowledgements and results */
   CRYPTO_BYTES_MAX = 8192,    /* of one level, unread */
   CLOSE_REPEATS_MAX = 3,
-  KEEPALIVE_PARTS = 3, /* a PING after this part of the idle time */
-  ACKS_PER_WINDOW = 8, /* asked of the peer by ACK_FREQUENCY */
+  KEEPALIVE_PARTS = 3,  /* a PING after this part of the idle time */
+  ACKS_PER_WINDOW = 16, /* asked of the peer by ACK_FREQUENCY; HyStart++ wants 8 samples a round */
   ACK_PACKETS_MAX = 128,
   ACK_DELAY_NS_MIN = 50000,
   PATH_BYTES_MIN = 128, /* less than this is not worth a datagram to an address not yet validated */

@@ -232,6 +232,13 @@ static bool is_for_us(const struct conn *conn, const struct packet *packet) {
          cid_equal(&packet->destination, &conn->config.initial_cid);
 }
 
+/* Long headers name their sender too; two connections' handshakes must not mix (RFC 9000 section 7.2). */
+static bool is_from_peer(const struct conn *conn, const struct packet *packet) {
+  bool is_long = packet->type == PACKET_INITIAL || packet->type == PACKET_HANDSHAKE;
+  bool knows_peer = conn->role == ROLE_SERVER || conn->had_answer;
+  return !is_long || !knows_peer || cid_equal(&packet->source, &conn->peer_cid);
+}
+
 /* An authentic packet: what it tells about the peer itself. */
 static void learn_from(struct conn *conn, const struct arrival *arrival, const struct packet *packet,
                        const struct address *from, size_t size, bool is_newest) {
@@ -242,8 +249,8 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
     return;
   }
   bool same_address = address_equal(from, &conn->path.peer);
-  /* The id we chose came back: the peer receives what we send to that address. */
-  if (same_address && !conn->path.validated && conn->path.previous.size == 0 &&
+  /* The id we chose came back from where we had sent it. */
+  if (same_address && !conn->path.validated && conn->path.is_first &&
       cid_equal(&packet->destination, &conn->local_cid))
     path_on_validated(&conn->path);
   if (!same_address && is_newest && arrival->level == LEVEL_DATA) {
@@ -300,6 +307,7 @@ void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *
   if (packet.type == PACKET_RETRY && packet.version == WIRE_VERSION) on_retry(conn, &packet, bytes, size);
   if (packet.type == PACKET_VERSIONS) on_versions(conn, &packet, bytes, size);
   if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return;
+  if (!is_from_peer(conn, &packet)) return;
   if (arrival.level == LEVEL_DATA && conn->state == CONN_HANDSHAKE)
     return; /* overtook the handshake: comes again */
 

@@ -322,13 +322,15 @@ static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *byt
   struct space *space = &conn->spaces[level];
   conn->close_pending = both && conn->closed_in_initial;
   conn->closes_sent += !conn->close_pending;
-  if (!space->live || path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return 0;
+  uint64_t allowance = path_allowance(&conn->path);
+  if (!space->live || allowance < PATH_BYTES_MIN) return 0;
   if (!sent_packets_have_room(&space->sent)) {
     uint64_t number;
     sent_packets_settle(&space->sent, sent_packets_lowest(&space->sent, &number), SENT_NOTHING);
   }
   struct build build;
-  build_begin(&build, conn, now_ns, type, bytes, DATAGRAM_BYTES_MIN);
+  build_begin(&build, conn, now_ns, type, bytes,
+              allowance < DATAGRAM_BYTES_MIN ? (size_t)allowance : DATAGRAM_BYTES_MIN);
   struct frame frame = {.type = FRAME_CLOSE,
                         .close = {.code = conn->close_code,
                                   .reason = (const uint8_t *)conn->close_reason,

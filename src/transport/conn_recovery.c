@@ -241,6 +241,8 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
     moved++;
   }
   tell_losses(conn, now_ns, level, &batch);
+  /* Full-size probes tell nothing about a path that swallows just those: something small goes along. */
+  if (level == LEVEL_DATA && space->loss.probe_count > 1) conn->ping_pending = true;
 }
 
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {

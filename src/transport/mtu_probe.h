@@ -23,8 +23,7 @@ struct mtu_probe {
   size_t too_big;            /* smallest size believed not to pass; ceiling + 1 at first */
   size_t probe;              /* size under way, 0: none */
   uint32_t attempts;         /* losses of `probe` so far */
-  uint32_t full_size_losses; /* times full-size packets were lost after a smaller one came through, no
-                                full-size one */
+  uint32_t full_size_losses; /* how often, in a row, full-size ones were lost and only smaller ones arrived */
   bool smaller_passed;       /* a smaller packet was acknowledged since the last of those times */
   uint64_t next_at_ns;       /* when a search starts again */
   uint64_t raise_ns;         /* how long the next wait for that will be */

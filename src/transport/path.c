@@ -4,7 +4,8 @@
 #include <assert.h>
 
 void path_init(struct path *path, const struct address *peer, bool validated) {
-  *path = (struct path){.peer = *peer, .validated = validated, .challenge_at_ns = TIME_NEVER};
+  *path =
+      (struct path){.peer = *peer, .validated = validated, .is_first = true, .challenge_at_ns = TIME_NEVER};
 }
 
 void path_on_received(struct path *path, size_t size) {
@@ -37,6 +38,7 @@ void path_on_new_address(struct path *path, uint64_t now_ns, const struct addres
   }
   struct address previous = path->validated ? path->peer : path->previous;
   path_init(path, from, false);
+  path->is_first = false; /* it may know our id from elsewhere */
   path->previous = previous;
   path->challenge = challenge;
   path->challenge_at_ns = now_ns;

@@ -13,6 +13,8 @@ enum { PATH_AMPLIFICATION = 3, PATH_CHALLENGES_MAX = 5 };
 struct path {
   struct address peer, previous; /* previous: the last validated one while `peer` is not; size 0: none */
   bool validated;
+  bool is_first; /* where the answer with our connection id went: that id in a packet from there proves the
+                    address */
   uint64_t bytes_received, bytes_sent; /* counted while not validated */
   uint64_t challenge;                  /* what we wait for */
   uint32_t challenges_sent;

@@ -120,8 +120,8 @@ void stream_send_on_acked(struct stream_send *stream, uint64_t offset, size_t si
   if (offset <= stream->acked) {
     stream->acked = end;
   } else if (ranges_add(&stream->acked_above, offset, end) != 0) {
-    stream_send_on_lost(stream, offset,
-                        size); /* cannot be noted: it must go out, and be acknowledged, again */
+    /* Cannot be noted: so it must go out, and be acknowledged, once more. */
+    stream_send_on_lost(stream, offset, size);
     return;
   }
   struct ranges *above = &stream->acked_above;

@@ -4,7 +4,7 @@
 # 2,000 files up to 64 MiB.
 . "$(dirname "$0")/lib.sh"
 
-trouble=(--delay 5ms --rate 300Mbit --loss 5% --reorder 2% --duplicate 1% --corrupt 0.1%)
+trouble=(--delay 1ms --rate 300Mbit --loss 5% --reorder 2% --duplicate 1% --corrupt 0.1%)
 
 # make_tree FOLDER FILES LARGEST_MIB: 30 folders deep, sizes from nothing to the largest, times and modes of
 # all kinds.

@@ -1,6 +1,7 @@
 /* cases: see cases.h. Each is the untroubled scenario with one thing changed. */
 #include "cases.h"
 
+#include "cases_tree.h"
 #include "udpcp/transport.h"
 
 #include <assert.h>
@@ -283,6 +284,22 @@ static const struct {
     {"strangers", LAYER_CONN, strangers},
     {"interrupted", LAYER_CONN, interrupted},
     {"busy-machines", LAYER_CONN, busy_machines},
+    {"tree", LAYER_TRANSFER, case_tree},
+    {"tree-loss", LAYER_TRANSFER, case_tree_loss},
+    {"tree-tiny-windows", LAYER_TRANSFER, case_tree_tiny_windows},
+    {"tree-troubles", LAYER_TRANSFER, case_tree_troubles},
+    {"tree-empty-files", LAYER_TRANSFER, case_tree_empty_files},
+    {"tree-empty", LAYER_TRANSFER, case_tree_empty},
+    {"tree-large-file", LAYER_TRANSFER, case_tree_large_file},
+    {"tree-disk-full", LAYER_TRANSFER, case_tree_disk_full},
+    {"tree-slow-disk", LAYER_TRANSFER, case_tree_slow_disk},
+    {"tree-dry-run", LAYER_TRANSFER, case_tree_dry_run},
+    {"tree-mended-damage", LAYER_TRANSFER, case_tree_mended_damage},
+    {"tree-interrupted", LAYER_TRANSFER, case_tree_interrupted},
+    {"tree-receiver-dies", LAYER_TRANSFER, case_tree_receiver_dies},
+    {"tree-sender-dies", LAYER_TRANSFER, case_tree_sender_dies},
+    {"tree-four-clients", LAYER_TRANSFER, case_tree_four_clients},
+    {"tree-100000", LAYER_TRANSFER, case_tree_100000},
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 

@@ -39,7 +39,7 @@ struct end {
   uint64_t created_ns;
   uint64_t heard_ns;  /* the last time an intact datagram came; at first when it began */
   uint64_t timeout_ns;
-  uint64_t steps, idle_timeouts;
+  uint64_t steps, idle_timeouts, idle_since_ns;
   bool is_woken; /* something came, it is to be pumped */
   bool is_established, is_closed, is_gone; /* gone: the program has left the connection */
   bool has_called_close;

@@ -103,6 +103,7 @@ static void on_stray(void *subject, void *detail) {
   struct world *world = subject;
   struct hostile *hostile = detail;
   if (all_clients_are_gone(world)) return;
+  world->strays++;
   enum side side = (enum side)prng_below(&hostile->prng, SIDES);
   uint8_t bytes[NOISE_BYTES_MAX];
   size_t size = make_stray(hostile, side, bytes);
@@ -127,10 +128,11 @@ void hostile_end(struct world *world) {
 /* ---- damage that no checksum shows ---- */
 
 uint8_t *hostile_mend(struct world *world, const uint8_t *bytes, size_t size) {
-  if (world->scenario->mended_permille == 0) return NULL;
+  uint32_t permille = world->scenario->fault == FAULT_MENDED_DAMAGE ? 50 : world->scenario->mended_permille;
+  if (permille == 0) return NULL;
   struct hostile *hostile = hostile_of(world);
   struct packet packet;
-  if (prng_below(&hostile->prng, 1000) >= world->scenario->mended_permille) return NULL;
+  if (prng_below(&hostile->prng, 1000) >= permille) return NULL;
   if (packet_read(&packet, bytes, size) != 0 || packet.type != PACKET_BLOCK) return NULL;
   if (packet.payload_size <= CHECKSUM_BYTES) return NULL;
   uint8_t *copy = malloc(size);

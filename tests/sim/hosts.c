@@ -52,6 +52,7 @@ static void begin_client(void *subject, void *detail) {
   fill_random(&world->prng, &config.local_cid, sizeof(config.local_cid));
   fill_random(&world->prng, &config.peer_cid, sizeof(config.peer_cid));
   config.seed = prng_next(&world->prng);
+  client->cid = config.local_cid;
   struct conn *conn = conn_new(&config, world->now_ns);
   assert(conn && "out of memory");
   client->end = end_new(world, CLIENT, number, conn, client->pool);
@@ -99,9 +100,16 @@ static struct end *end_of_conn(struct world *world, const struct conn *conn) {
   return NULL;
 }
 
-static struct end *accept_conn(struct world *world, const struct address *from, struct conn *conn) {
-  unsigned number = 0, generation;
-  address_to_client(from, &number, &generation);
+/* By the id the client chose: its address may be anyone's. */
+static unsigned client_of(const struct world *world, const struct arrival *arrival) {
+  struct packet packet;
+  if (packet_read(&packet, arrival->bytes, arrival->size) != 0) return 0;
+  for (unsigned i = 0; i < world->scenario->clients; i++)
+    if (cid_equal(&world->client[i].cid, &packet.source)) return i;
+  return 0;
+}
+
+static struct end *accept_conn(struct world *world, unsigned number, struct conn *conn) {
   if (!require(&world->verdict, world->server_end_count < SERVER_ENDS_MAX, "few connections are accepted", "%u",
                world->server_end_count))
     return NULL;
@@ -119,6 +127,7 @@ void world_on_server_datagram(struct world *world, const struct address *from, s
   bool is_new = false;
   struct conn *conn = NULL;
   uint8_t first = size > 0 ? arrival->bytes[0] : 0;
+  unsigned number = client_of(world, arrival);
   if (world->scenario->is_foreign)
     reply_size = hostile_foreign_answer(arrival->bytes, size, reply);
   else
@@ -130,7 +139,7 @@ void world_on_server_datagram(struct world *world, const struct address *from, s
   }
   free(reply);
   if (!conn) return;
-  struct end *end = is_new ? accept_conn(world, from, conn) : end_of_conn(world, conn);
+  struct end *end = is_new ? accept_conn(world, number, conn) : end_of_conn(world, conn);
   if (!end) return;
   if (size > 0) arrival->bytes[0] = first; /* the payload was opened in place, perhaps */
   end_note_arrival(end, arrival);
@@ -201,10 +210,7 @@ static void step_server(struct world *world) {
     receive_at_server(world, i);
   for (unsigned i = 0; i < world->server_end_count && !world->verdict.failed; i++) {
     struct end *end = world->server_ends[i];
-    if (end_next_wake(end) <= world->now_ns)
-      end_on_timeout(end);
-    else if (end->is_woken)
-      end_pump(end);
+    if (end_next_wake(end) <= world->now_ns) end_on_timeout(end);
     end->is_woken = false;
     if (end->is_gone && end->conn) {
       listener_remove(world->listener, end->conn);

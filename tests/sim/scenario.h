@@ -79,6 +79,7 @@ enum fault {
   FAULT_DEAF,             /* no timer ever fires */
   FAULT_SPIN,             /* a timer is always due */
   FAULT_RESEND,           /* the sender repeats itself on a clean link */
+  FAULT_MENDED_DAMAGE,    /* damage on the way that the checksum does not show */
   FAULT_LOST_WRITE,       /* a block is acknowledged but not written */
   FAULT_FALSE_COMMIT,     /* reported as committed, but is not */
   FAULT_HALF_COMMIT,      /* the final name is given too early */

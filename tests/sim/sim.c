@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAILURES_SHOWN_MAX = 20 };
+enum { FAILURES_SHOWN_MAX = 100 };
 
 struct options {
   uint64_t seeds, first, seed;

@@ -40,6 +40,7 @@ struct talk {
   struct outgoing *out;
   struct held *held;
   uint64_t held_bytes; /* of class capacity */
+  bool is_paused;
   uint64_t resume_ns;
   uint64_t events_seen;
 };
@@ -137,16 +138,19 @@ static void talk_step(void *work) {
   struct talk *talk = work;
   struct end *end = talk->end;
   const struct scenario *scenario = end->world->scenario;
+  if (end->is_closed || end->has_called_close) talk->is_paused = false;
   if (end->is_closed || end->has_called_close || !end->is_established) return;
   bool blocks_stuck = false, control_stuck = false;
-  while (!(blocks_stuck && control_stuck) && end->world->now_ns >= talk->resume_ns) {
+  if (end->world->now_ns >= talk->resume_ns) talk->is_paused = false;
+  while (!(blocks_stuck && control_stuck) && !talk->is_paused) {
     bool is_block = control_stuck || (!blocks_stuck && prng_below(&talk->prng, 2) == 0);
     if (is_block)
       blocks_stuck = !send_block(talk);
     else
       control_stuck = !send_control(talk);
-    if (talk->plan->pause_ns_max > 0 && prng_below(&talk->prng, 1000) < PAUSE_PERMILLE)
-      talk->resume_ns = end->world->now_ns + prng_below(&talk->prng, talk->plan->pause_ns_max);
+    if (talk->plan->pause_ns_max == 0 || prng_below(&talk->prng, 1000) >= PAUSE_PERMILLE) continue;
+    talk->is_paused = true;
+    talk->resume_ns = end->world->now_ns + 1 + prng_below(&talk->prng, talk->plan->pause_ns_max);
   }
   bool closes = scenario->closer == end->side || scenario->closer == BOTH;
   if (closes && scenario->close_at_ns == 0 && has_said_all(talk) && has_heard_all(talk))
@@ -255,7 +259,7 @@ static void talk_on_event(void *work, const struct conn_event *event) {
 
 static uint64_t talk_next_wake(const void *work) {
   const struct talk *talk = work;
-  return talk->resume_ns > talk->end->world->now_ns ? talk->resume_ns : TIME_NEVER;
+  return talk->is_paused ? talk->resume_ns : TIME_NEVER;
 }
 
 static bool talk_is_over(const void *work) {

@@ -114,7 +114,10 @@ static void send_to_client(struct world *world, const struct end *end, const uin
 }
 
 void world_send(struct world *world, struct end *end, const uint8_t *bytes, size_t size, const struct address *to) {
-  hostile_overhear(world, end->side, bytes, size);
+  unsigned number, generation;
+  /* What goes to a stranger is not passed on by it: who carries everything both ways is a path, not a stranger. */
+  if (end->side == CLIENT || address_to_client(to, &number, &generation))
+    hostile_overhear(world, end->side, bytes, size);
   if (end->side == SERVER) {
     send_to_client(world, end, bytes, size, to);
     return;
@@ -177,7 +180,7 @@ void world_run(const struct scenario *scenario, bool trace, struct verdict *verd
   world->now_ns = world->start_ns = scenario->start_ns;
   prng_seed(&world->prng, content_seed(scenario->seed, 'w', 0));
   for (unsigned i = 0; scenario->layer == LAYER_TRANSFER && i < scenario->clients; i++)
-    world->client[i].tree = tree_new(scenario, i);
+    world->client[i].tree = tree_new(scenario, i, &world->verdict);
   hosts_open(world);
   plan_troubles(world);
   while (!world->verdict.failed && !hosts_are_over(world))

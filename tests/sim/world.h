@@ -26,6 +26,7 @@ struct route {
 
 struct client {
   struct end *end; /* NULL before it begins */
+  struct cid cid; /* the id it is reached by */
   struct pool *pool;
   struct lane lane[WAYS];
   struct route route[LANE_GENERATIONS_MAX];
@@ -56,6 +57,7 @@ struct world {
   uint64_t server_awake_ns;
   struct route stray_route[STRAYS_MAX];
   unsigned stray_count;
+  uint64_t strays; /* datagrams of theirs */
   struct hostile *hostile; /* NULL in a peaceful world */
   struct {
     struct pool *pool;

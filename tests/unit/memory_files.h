@@ -1,5 +1,5 @@
-/* memory_files: a source and a sink that hold their files in memory, with faults to order. A file's bytes follow
- * from its name, so a source of any size takes no memory. Include after unit.h. */
+/* memory_files: a source and a sink that hold their files in memory, with faults to order. A file's bytes
+ * follow from its name, so a source of any size takes no memory. Include after unit.h. */
 #ifndef MEMORY_FILES_H
 #define MEMORY_FILES_H
 
@@ -10,15 +10,15 @@
 enum fault {
   FAULT_NONE,
   /* at the source */
-  FAULT_UNSEEN,   /* the walk cannot look at it */
-  FAULT_VANISHED, /* gone when it is opened */
-  FAULT_CHANGED,  /* something else when it was read to its end */
+  FAULT_UNSEEN,     /* the walk cannot look at it */
+  FAULT_VANISHED,   /* gone when it is opened */
+  FAULT_CHANGED,    /* something else when it was read to its end */
   FAULT_UNREADABLE, /* an I/O error in its last block */
   /* at the sink */
-  FAULT_THERE,    /* stands there already, the same */
-  FAULT_TAKEN,    /* something different stands there */
-  FAULT_FULL,     /* no room in its last block */
-  FAULT_LOST,     /* its commit fails */
+  FAULT_THERE, /* stands there already, the same */
+  FAULT_TAKEN, /* something different stands there */
+  FAULT_FULL,  /* no room in its last block */
+  FAULT_LOST,  /* its commit fails */
 };
 
 struct memory_file {
@@ -72,7 +72,8 @@ static inline struct memory_file *memory_find(const struct memory *memory, const
 }
 
 static inline uint8_t memory_byte(const struct memory_file *file, uint64_t offset) {
-  return (uint8_t)(offset * 7 + (offset >> 8) * 13 + (offset >> 16) + (uint8_t)file->name[file->entry.name_size - 1]);
+  return (uint8_t)(offset * 7 + (offset >> 8) * 13 + (offset >> 16) +
+                   (uint8_t)file->name[file->entry.name_size - 1]);
 }
 
 /* ---- source ---- */
@@ -116,7 +117,8 @@ static inline void memory_close(void *source, void *file) {
   ((struct memory *)source)->open_count--;
 }
 
-static const struct source_ops memory_source = {memory_next, memory_open, memory_read, memory_check, memory_close};
+static const struct source_ops memory_source = {memory_next, memory_open, memory_read, memory_check,
+                                                memory_close};
 
 /* ---- sink: the same names, listed beforehand ---- */
 
@@ -177,6 +179,7 @@ static inline int memory_folder(void *sink, const struct entry *entry, bool dry)
   return 0;
 }
 
-static const struct sink_ops memory_sink = {memory_begin, memory_write, memory_commit, memory_abort, memory_folder};
+static const struct sink_ops memory_sink = {memory_begin, memory_write, memory_commit, memory_abort,
+                                            memory_folder};
 
 #endif

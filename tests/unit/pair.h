@@ -1,5 +1,5 @@
-/* pair: two real connections joined by a simulated link, for tests of what stands on top of them. The link delays,
- * loses and reorders by seed; time jumps from one event to the next. Include after unit.h. */
+/* pair: two real connections joined by a simulated link, for tests of what stands on top of them. The link
+ * delays, loses and reorders by seed; time jumps from one event to the next. Include after unit.h. */
 #ifndef PAIR_H
 #define PAIR_H
 
@@ -39,7 +39,7 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
                                .original_cid = {{0x0, 1}},
                                .initial_cid = {{0x0, 1}},
                                .peer = pair_addresses[!end],
-                               .window_bytes = end == CLIENT ? 0 : 4 << 20,
+                               .window_bytes = end == CLIENT ? 1 << 20 : 4 << 20,
                                .datagram_bytes_max = DATAGRAM_BYTES_IPV4,
                                .idle_timeout_ns = 8 * NS_PER_S,
                                .handshake_timeout_ns = 8 * NS_PER_S,
@@ -92,8 +92,8 @@ static inline void pair_receive(struct pair *pair) {
     struct pair_datagram *datagram = &pair->datagrams[i];
     if (datagram->at_ns <= pair->now_ns) {
       if (!pair->is_cut)
-        conn_on_datagram(pair->conns[datagram->to], pair->now_ns, &pair_addresses[!datagram->to], datagram->bytes,
-                         datagram->size);
+        conn_on_datagram(pair->conns[datagram->to], pair->now_ns, &pair_addresses[!datagram->to],
+                         datagram->bytes, datagram->size);
     } else {
       if (kept < i) pair->datagrams[kept] = *datagram;
       kept++;

@@ -33,9 +33,9 @@ static inline void scratch_empty(int fd) {
   while ((found = readdir(stream))) {
     const char *name = found->d_name;
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(fd, name, 0) == 0) continue;
-    fchmodat(fd, name, 0700, 0);
+    assert(fchmodat(fd, name, 0700, 0) == 0);
     scratch_empty(openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    unlinkat(fd, name, AT_REMOVEDIR);
+    assert(unlinkat(fd, name, AT_REMOVEDIR) == 0);
   }
   closedir(stream);
 }

@@ -19,6 +19,10 @@ struct datagram {
 struct pipe {
   struct datagram queue[QUEUE_MAX];
   unsigned head, tail, sent, lose_every;
+  size_t lose_above;      /* sizes that do not pass; 0: all do */
+  uint64_t dark_until_ns; /* nothing passes */
+  bool hold_next;         /* the next datagram goes to `held` */
+  struct datagram held;
 };
 
 struct world {
@@ -29,7 +33,17 @@ struct world {
   unsigned blocks_acked, blocks_received, established, closed_client, closed_server;
   struct conn_event last_closed_client, last_closed_server;
   size_t control_received;
+  unsigned spins; /* turns after which a deadline was still in the past */
 };
+
+/* What the ends are made with, client first; tests change it before world_init. */
+struct setup {
+  uint64_t window_bytes, idle_ns[2];
+  size_t datagram_bytes_max;
+};
+static const struct setup usual = {
+    .window_bytes = 4 << 20, .idle_ns = {5 * NS_PER_S, 5 * NS_PER_S}, .datagram_bytes_max = DATAGRAM_BYTES_IPV4};
+static struct setup setup;
 
 static const struct address client_address = {.size = 4, .bytes = {1}},
                             server_address = {.size = 4, .bytes = {2}};
@@ -43,21 +57,24 @@ static struct conn *new_end(struct world *world, enum crypto_role role) {
                                .original_cid = {{0x0, 1}},
                                .initial_cid = {{0x0, 1}},
                                .peer = role == ROLE_CLIENT ? server_address : client_address,
-                               .window_bytes = 4 << 20,
-                               .datagram_bytes_max = DATAGRAM_BYTES_IPV4,
-                               .idle_timeout_ns = 5 * NS_PER_S,
+                               .window_bytes = setup.window_bytes,
+                               .datagram_bytes_max = setup.datagram_bytes_max,
+                               .idle_timeout_ns = setup.idle_ns[role == ROLE_SERVER],
                                .handshake_timeout_ns = 3 * NS_PER_S,
                                .seed = 7};
   return conn_new(&config, world->now_ns);
 }
 
-static void world_init(struct world *world) {
+static void world_init_as(struct world *world, const struct setup *wanted) {
   memset(world, 0, sizeof(*world));
+  setup = *wanted;
   world->now_ns = NS_PER_S;
-  world->pool = pool_new(16 << 20);
+  world->pool = pool_new(64 << 20);
   world->client = new_end(world, ROLE_CLIENT);
   world->server = new_end(world, ROLE_SERVER);
 }
+
+static void world_init(struct world *world) { world_init_as(world, &usual); }
 
 static void world_free(struct world *world) {
   conn_free(world->client);
@@ -68,12 +85,14 @@ static void world_free(struct world *world) {
 
 static void drain(struct world *world, struct conn *conn, struct pipe *out) {
   struct address to;
-  uint8_t bytes[DATAGRAM_BYTES_IPV4];
+  static uint8_t bytes[DATAGRAM_BYTES_MAX];
   size_t size;
   while (out->tail - out->head < QUEUE_MAX &&
          (size = conn_next_datagram(conn, world->now_ns, bytes, sizeof(bytes), &to)) > 0) {
     if (out->lose_every > 0 && ++out->sent % out->lose_every == 0) continue;
-    struct datagram *datagram = &out->queue[out->tail++ % QUEUE_MAX];
+    if (world->now_ns < out->dark_until_ns || (out->lose_above > 0 && size > out->lose_above)) continue;
+    struct datagram *datagram = out->hold_next ? &out->held : &out->queue[out->tail++ % QUEUE_MAX];
+    out->hold_next = false;
     datagram->at_ns = world->now_ns + DELAY_NS;
     datagram->size = size;
     memcpy(datagram->bytes, bytes, size);
@@ -129,10 +148,12 @@ static void run(struct world *world, uint64_t limit_ns) {
     drain(world, world->server, &world->to_client);
     conn_check(world->client);
     conn_check(world->server);
+    world->spins += conn_next_timeout(world->client) <= world->now_ns;
+    world->spins += conn_next_timeout(world->server) <= world->now_ns;
     uint64_t next_ns = earlier(arrival(&world->to_server), arrival(&world->to_client));
     next_ns = earlier(next_ns, earlier(conn_next_timeout(world->client), conn_next_timeout(world->server)));
     if (next_ns == TIME_NEVER) return;
-    world->now_ns = next_ns > world->now_ns ? next_ns : world->now_ns + 1;
+    world->now_ns = next_ns > world->now_ns ? next_ns : world->now_ns + NS_PER_US;
   }
 }
 
@@ -144,7 +165,7 @@ static uint8_t *new_block(size_t size) {
 }
 
 static void establishes_in_one_round_trip(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   run(&world, 2 * DELAY_NS + 1);
   CU_ASSERT_EQUAL(world.established, 1); /* the client; the server waits to hear from it again */
@@ -174,7 +195,7 @@ static void send_blocks(struct world *world, unsigned lose_every) {
 }
 
 static void blocks_arrive_whole_and_once(void) {
-  struct world world;
+  static struct world world;
   send_blocks(&world, 0);
   struct conn_stats stats;
   conn_get_stats(world.client, &stats);
@@ -184,7 +205,7 @@ static void blocks_arrive_whole_and_once(void) {
 }
 
 static void blocks_arrive_over_loss(void) {
-  struct world world;
+  static struct world world;
   send_blocks(&world, 5);
   struct conn_stats stats;
   conn_get_stats(world.client, &stats);
@@ -193,7 +214,7 @@ static void blocks_arrive_over_loss(void) {
 }
 
 static void close_reaches_both_ends(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   run(&world, 4 * DELAY_NS);
   conn_write(world.client, "x", 1);
@@ -211,7 +232,7 @@ static void close_reaches_both_ends(void) {
 }
 
 static void silence_ends_it(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   run(&world, 4 * DELAY_NS);
   conn_write(world.client, "x", 1);
@@ -224,7 +245,7 @@ static void silence_ends_it(void) {
 }
 
 static void nobody_there(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   world.to_server.lose_every = 1;
   run(&world, 20 * NS_PER_S);
@@ -234,7 +255,7 @@ static void nobody_there(void) {
 }
 
 static void idle_connection_stays_alive(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   run(&world, 4 * DELAY_NS);
   conn_write(world.client, "x", 1);
@@ -244,7 +265,7 @@ static void idle_connection_stays_alive(void) {
 }
 
 static void acknowledging_the_unsent_is_a_fault(void) {
-  struct world world;
+  static struct world world;
   world_init(&world);
   run(&world, 4 * DELAY_NS);
   struct frame_ack ack = {.range_count = 1, .ranges = {{0, 1000000}}};
@@ -255,7 +276,278 @@ static void acknowledging_the_unsent_is_a_fault(void) {
   world_free(&world);
 }
 
+static void connect_ends(struct world *world, const struct setup *wanted) {
+  world_init_as(world, wanted);
+  run(world, 3 * DELAY_NS);
+  conn_write(world->client, "x", 1);
+  run(world, 20 * DELAY_NS);
+  assert(world->established == 2);
+}
+
+/* The same block over and over: its bytes are only read. */
+static unsigned send_many(struct conn *conn, const uint8_t *block, size_t size, unsigned count) {
+  unsigned sent = 0;
+  while (sent < count && conn_send_block(conn, block, size, NULL) == 0)
+    sent++;
+  return sent;
+}
+
+static void darken(struct world *world, uint64_t for_ns) {
+  world->to_server.dark_until_ns = world->to_client.dark_until_ns = world->now_ns + for_ns;
+}
+
+static void blackouts_are_survived(void) {
+  static struct world world;
+  uint8_t *block = new_block(60000);
+  connect_ends(&world, &usual);
+  for (unsigned round = 1; round <= 3; round++) {
+    CU_ASSERT_EQUAL(send_many(world.client, block, 60000, 20), 20);
+    run(&world, 3 * DELAY_NS);
+    darken(&world, 4 * NS_PER_S);
+    run(&world, 6 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.blocks_received, 20 * round);
+    CU_ASSERT_EQUAL(world.blocks_acked, 20 * round);
+  }
+  CU_ASSERT_EQUAL(world.spins, 0);
+  world_free(&world);
+  free(block);
+}
+
+static void a_lone_message_gets_through_a_blackout(void) {
+  static struct world world;
+  connect_ends(&world, &usual);
+  darken(&world, 4 * NS_PER_S);
+  conn_write(world.client, "y", 1);
+  run(&world, 6 * NS_PER_S);
+  CU_ASSERT_EQUAL(world.control_received, 2);
+  CU_ASSERT_EQUAL(world.closed_client + world.closed_server, 0);
+  CU_ASSERT_EQUAL(world.spins, 0);
+  world_free(&world);
+}
+
+/* All the ring holds is in flight and lost: probes need room, and a timer behind the first of them. */
+static void a_full_ring_gets_through_a_blackout(void) {
+  static struct world world;
+  struct setup wide = usual;
+  wide.window_bytes = 16 << 20;
+  uint8_t *block = new_block(200000);
+  connect_ends(&world, &wide);
+  world.server->congestion.window = 1 << 30;
+  pacer_set_rate(&world.server->pacer, world.now_ns, 0, world.server->mtu.current);
+  darken(&world, 4 * NS_PER_S);
+  unsigned count = send_many(world.server, block, 200000, 40);
+  run(&world, 10 * NS_PER_MS);
+  CU_ASSERT_FALSE(sent_packets_have_room(&world.server->spaces[LEVEL_DATA].sent));
+  conn_write(world.client, "y", 1); /* something to acknowledge for an end that has no room */
+  run(&world, 15 * NS_PER_S);
+  CU_ASSERT_EQUAL(world.closed_client + world.closed_server, 0);
+  CU_ASSERT_EQUAL(world.blocks_acked, count);
+  CU_ASSERT_EQUAL(world.control_received, 2);
+  CU_ASSERT_EQUAL(world.spins, 0);
+  world_free(&world);
+  free(block);
+}
+
+static void a_full_ring_that_has_to_acknowledge_does_not_spin(void) {
+  static struct world world;
+  struct setup wide = usual;
+  wide.window_bytes = 16 << 20;
+  uint8_t *block = new_block(200000);
+  connect_ends(&world, &wide);
+  world.server->congestion.window = 1 << 30;
+  pacer_set_rate(&world.server->pacer, world.now_ns, 0, world.server->mtu.current);
+  world.to_client.dark_until_ns = world.now_ns + 2 * NS_PER_S; /* this way only */
+  send_many(world.server, block, 200000, 40);
+  run(&world, NS_PER_MS);
+  for (int i = 0; i < 20; i++) {
+    conn_write(world.client, "y", 1);
+    run(&world, 10 * NS_PER_MS);
+  }
+  CU_ASSERT_EQUAL(world.spins, 0);
+  run(&world, 10 * NS_PER_S);
+  CU_ASSERT_EQUAL(world.closed_client + world.closed_server, 0);
+  CU_ASSERT_EQUAL(world.control_received, 21);
+  world_free(&world);
+  free(block);
+}
+
+/* With no size to probe and nothing said by the user, the server still has to hear that its answer came. */
+static void the_least_datagram_size_is_enough(void) {
+  static struct world world;
+  struct setup least = usual;
+  least.datagram_bytes_max = DATAGRAM_BYTES_MIN;
+  uint8_t *block = new_block(50000);
+  world_init_as(&world, &least);
+  run(&world, 10 * DELAY_NS);
+  CU_ASSERT_EQUAL(world.established, 2);
+  run(&world, 20 * NS_PER_S);
+  CU_ASSERT_EQUAL(world.closed_client + world.closed_server, 0);
+  send_many(world.client, block, 50000, 3);
+  run(&world, NS_PER_S);
+  CU_ASSERT_EQUAL(world.blocks_acked, 3);
+  world_free(&world);
+  free(block);
+}
+
+static void a_path_that_shrinks_is_noticed(void) {
+  static struct world world;
+  uint8_t *block = new_block(200000);
+  connect_ends(&world, &usual);
+  CU_ASSERT_EQUAL(world.client->mtu.current, DATAGRAM_BYTES_IPV4);
+  CU_ASSERT_EQUAL(send_many(world.client, block, 200000, 8), 8);
+  run(&world, 6 * DELAY_NS);
+  world.to_server.lose_above = 1300;
+  run(&world, 30 * NS_PER_S);
+  CU_ASSERT_EQUAL(world.blocks_received, 8);
+  CU_ASSERT_EQUAL(world.blocks_acked, 8);
+  CU_ASSERT(world.client->mtu.current <= 1300);
+  CU_ASSERT(world.client->stats.block_bytes_resent > 0);
+  CU_ASSERT_EQUAL(world.spins, 0);
+  world_free(&world);
+  free(block);
+}
+
+/* A jumbo probe that does not pass is no reason for small things to wait. */
+static void a_large_probe_holds_nothing_back(void) {
+  static struct world world;
+  struct setup jumbo = usual;
+  jumbo.datagram_bytes_max = DATAGRAM_BYTES_MAX;
+  world_init_as(&world, &jumbo);
+  world.to_server.lose_above = world.to_client.lose_above = DATAGRAM_BYTES_IPV4;
+  run(&world, 3 * DELAY_NS);
+  conn_write(world.client, "x", 1);
+  run(&world, 2 * DELAY_NS);
+  CU_ASSERT_EQUAL(world.control_received, 1);
+  world_free(&world);
+}
+
+static void a_late_packet_undoes_the_reduction(void) {
+  static struct world world;
+  uint8_t *block = new_block(200000);
+  connect_ends(&world, &usual);
+  send_many(world.client, block, 200000, 4);
+  run(&world, NS_PER_S);
+  CU_ASSERT_EQUAL(world.client->stats.packets_lost, 0);
+  uint64_t window = world.client->congestion.window;
+  world.to_server.hold_next = true;
+  send_many(world.client, block, 200000, 1);
+  run(&world, 2 * DELAY_NS + DELAY_NS / 2);
+  CU_ASSERT_EQUAL(world.client->stats.packets_lost, 1);
+  CU_ASSERT(world.client->congestion.window < window);
+  struct datagram *held = &world.to_server.held;
+  conn_on_datagram(world.server, world.now_ns, &client_address, held->bytes, held->size);
+  run(&world, NS_PER_S);
+  CU_ASSERT_EQUAL(world.client->stats.packets_spurious, 1);
+  CU_ASSERT(world.client->congestion.window >= window);
+  CU_ASSERT_EQUAL(world.blocks_acked, 5);
+  world_free(&world);
+  free(block);
+}
+
+static void who_has_little_to_say_is_application_limited(void) {
+  static struct world world;
+  uint8_t *block = new_block(200000);
+  connect_ends(&world, &usual);
+  CU_ASSERT_TRUE(world.client->app_limited);
+  uint64_t window = world.client->congestion.window;
+  for (int i = 0; i < 50; i++) {
+    conn_write(world.client, "x", 1);
+    run(&world, 3 * DELAY_NS);
+  }
+  CU_ASSERT_EQUAL(world.client->congestion.window, window);
+  send_many(world.client, block, 200000, 4);
+  run(&world, 3 * DELAY_NS);
+  CU_ASSERT_FALSE(world.client->app_limited);
+  CU_ASSERT(world.client->congestion.window > window);
+  world_free(&world);
+  free(block);
+}
+
+static void the_smaller_idle_time_holds_at_both_ends(void) {
+  for (int smaller = 0; smaller < 2; smaller++) {
+    static struct world world;
+    struct setup uneven = usual;
+    uneven.idle_ns[0] = uneven.idle_ns[1] = 60 * NS_PER_S;
+    uneven.idle_ns[smaller] = 2 * NS_PER_S;
+    connect_ends(&world, &uneven);
+    run(&world, 100 * NS_PER_S); /* each end keeps it alive in time */
+    CU_ASSERT_EQUAL(world.closed_client + world.closed_server, 0);
+    darken(&world, TIME_NEVER / 2);
+    run(&world, 3 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.closed_client, 1);
+    CU_ASSERT_EQUAL(world.closed_server, 1);
+    world_free(&world);
+  }
+}
+
+/* Small blocks use up some of a narrow grant: what is left must still be raised to one whole block. */
+static void a_narrow_window_takes_a_block_of_the_largest_size(void) {
+  static struct world world;
+  struct setup narrow = usual;
+  narrow.window_bytes = 300000;
+  uint8_t *small = new_block(1000), *large = new_block(BLOCK_BYTES_MAX);
+  connect_ends(&world, &narrow);
+  CU_ASSERT_EQUAL(send_many(world.client, small, 1000, 60), 60);
+  run(&world, NS_PER_S);
+  CU_ASSERT_EQUAL(world.blocks_acked, 60);
+  CU_ASSERT_EQUAL(send_many(world.client, large, BLOCK_BYTES_MAX, 1), 1);
+  world_free(&world);
+  free(small);
+  free(large);
+}
+
+static void fill_lost(struct sent_packets *sent, uint32_t capacity, unsigned fragments) {
+  int error = sent_packets_init(sent, capacity);
+  assert(!error);
+  for (unsigned i = 0; i < fragments; i++)
+    sent_packets_add(sent, &(struct sent_packet){.size = 1440,
+                                                 .offset = 1400 * i,
+                                                 .length = 1400,
+                                                 .flags = SENT_FRAGMENT | SENT_ELICITING});
+  for (unsigned i = 0; i < fragments; i++) {
+    sent_packets_queue_lost(sent, i, sent_packets_find(sent, i));
+    sent_packets_settle(sent, sent_packets_find(sent, i), SENT_LOST);
+  }
+}
+
+/* Its first part travels anew and the late acknowledgement no longer counts: so the rest has to travel too. */
+static void the_rest_of_a_recut_fragment_goes_out(void) {
+  struct sent_packets sent;
+  fill_lost(&sent, 8, 1);
+  CU_ASSERT_PTR_NOT_NULL(sent_packets_next_lost(&sent));
+  sent_packets_resent(&sent, 1000);
+  CU_ASSERT_EQUAL(sent_packets_find(&sent, 0)->state, SENT_RESENT);
+  sent_packets_settle(&sent, sent_packets_find(&sent, 0), SENT_ACKED);
+  struct lost_fragment *rest = sent_packets_next_lost(&sent);
+  CU_ASSERT(rest && rest->offset == 1000 && rest->length == 400);
+  sent_packets_clear(&sent);
+}
+
+/* Acknowledged late, then pushed out of the ring: what waits in the queue for it is void all the same, for its
+ * block may be through and its place taken by another. */
+static void a_fragment_that_arrived_is_not_sent_once_its_packet_left_the_ring(void) {
+  struct sent_packets sent;
+  fill_lost(&sent, 4, 2);
+  sent_packets_remember(&sent, 1, 2);
+  sent_packets_settle(&sent, sent_packets_find(&sent, 1), SENT_ACKED);
+  for (int i = 0; i < 4; i++)
+    sent_packets_add(&sent, &(struct sent_packet){.size = 40});
+  struct lost_fragment *first = sent_packets_next_lost(&sent);
+  CU_ASSERT(first && first->number == 0);
+  sent_packets_resent(&sent, 1400);
+  CU_ASSERT_PTR_NULL(sent_packets_next_lost(&sent));
+  sent_packets_clear(&sent);
+}
+
 UNIT_MAIN(UNIT_CASE(establishes_in_one_round_trip), UNIT_CASE(blocks_arrive_whole_and_once),
           UNIT_CASE(blocks_arrive_over_loss), UNIT_CASE(close_reaches_both_ends), UNIT_CASE(silence_ends_it),
           UNIT_CASE(nobody_there), UNIT_CASE(idle_connection_stays_alive),
-          UNIT_CASE(acknowledging_the_unsent_is_a_fault))
+          UNIT_CASE(acknowledging_the_unsent_is_a_fault), UNIT_CASE(blackouts_are_survived),
+          UNIT_CASE(a_lone_message_gets_through_a_blackout), UNIT_CASE(a_full_ring_gets_through_a_blackout),
+          UNIT_CASE(a_full_ring_that_has_to_acknowledge_does_not_spin), UNIT_CASE(the_least_datagram_size_is_enough),
+          UNIT_CASE(a_path_that_shrinks_is_noticed), UNIT_CASE(a_large_probe_holds_nothing_back),
+          UNIT_CASE(a_late_packet_undoes_the_reduction), UNIT_CASE(who_has_little_to_say_is_application_limited),
+          UNIT_CASE(the_smaller_idle_time_holds_at_both_ends),
+          UNIT_CASE(a_narrow_window_takes_a_block_of_the_largest_size),
+          UNIT_CASE(the_rest_of_a_recut_fragment_goes_out),
+          UNIT_CASE(a_fragment_that_arrived_is_not_sent_once_its_packet_left_the_ring))

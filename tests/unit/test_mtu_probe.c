@@ -26,6 +26,7 @@ static uint32_t search(size_t path, uint32_t *probes) {
     ++*probes;
     mtu_probe_on_sent(&mtu, size);
     CU_ASSERT_EQUAL(mtu_probe_next(&mtu, now_ns), 0); /* one at a time */
+    CU_ASSERT_EQUAL(mtu_probe_deadline(&mtu), TIME_NEVER);
     now_ns += NS_PER_MS;
     if (size <= path) CU_ASSERT(mtu_probe_on_acked(&mtu, now_ns, size) && mtu.current == size);
     if (size > path) CU_ASSERT(!mtu_probe_on_lost(&mtu, now_ns, size));
@@ -40,6 +41,7 @@ static void tries_the_ceiling_first(void) {
   CU_ASSERT_EQUAL(search(CEILING, &probes), 1);
   CU_ASSERT_EQUAL(mtu.current, CEILING);
   CU_ASSERT_EQUAL(mtu_probe_next(&mtu, now_ns + 3600 * NS_PER_S), 0); /* nothing left to win, ever */
+  CU_ASSERT_EQUAL(mtu_probe_deadline(&mtu), TIME_NEVER);
 }
 
 static void waits_to_be_enabled(void) {
@@ -115,12 +117,12 @@ static void the_socket_refuses(void) {
   CU_ASSERT(!mtu_probe_on_too_big(&mtu, now_ns, 65507)); /* final: no second try */
   size_t size = mtu_probe_next(&mtu, now_ns);
   CU_ASSERT_EQUAL(size, 1200 + (65507 - 1200) / 2);
-  CU_ASSERT(!mtu_probe_on_too_big(&mtu, now_ns, 65507)); /* known */
-  CU_ASSERT_EQUAL(mtu.too_big, 65507);
   mtu_probe_on_sent(&mtu, size);
   mtu_probe_on_acked(&mtu, now_ns, size);
   CU_ASSERT(mtu_probe_on_too_big(&mtu, now_ns, 9000)); /* the interface shrank */
   CU_ASSERT(mtu.current == BASE && mtu.too_big == 9000);
+  CU_ASSERT(!mtu_probe_on_too_big(&mtu, now_ns, 20000)); /* known */
+  CU_ASSERT_EQUAL(mtu.too_big, 9000);
   CU_ASSERT(!mtu_probe_on_too_big(&mtu, now_ns, 1100)); /* there is nothing below the base */
   uint32_t probes;
   search(8972, &probes);
@@ -135,6 +137,7 @@ static void tries_again_and_ever_more_rarely(void) {
   size_t found = mtu.current;
   for (size_t i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++) {
     CU_ASSERT_EQUAL(mtu_probe_next(&mtu, now_ns + waits_s[i] * NS_PER_S - 1), 0);
+    CU_ASSERT_EQUAL(mtu_probe_deadline(&mtu), now_ns + waits_s[i] * NS_PER_S);
     now_ns += waits_s[i] * NS_PER_S;
     CU_ASSERT_EQUAL(mtu_probe_next(&mtu, now_ns), CEILING);
     uint64_t begun_ns = now_ns;

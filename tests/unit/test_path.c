@@ -39,6 +39,13 @@ static void a_new_address_is_used_and_challenged(void) {
   CU_ASSERT_FALSE(path_challenge_is_due(&path, 1000000));
 }
 
+static void only_the_first_address_is_proved_by_our_id(void) {
+  path_init(&path, &home, false);
+  CU_ASSERT_TRUE(path.is_first);
+  path_on_new_address(&path, 0, &away, 77);
+  CU_ASSERT_FALSE(path.is_first);
+}
+
 static void an_address_that_never_answers_is_given_up(void) {
   path_init(&path, &home, true);
   path_on_new_address(&path, 0, &away, 77);
@@ -62,5 +69,6 @@ static void the_peer_at_its_old_address_wins_at_once(void) {
 
 UNIT_MAIN(UNIT_CASE(an_unknown_address_gets_three_times_its_bytes),
           UNIT_CASE(a_new_address_is_used_and_challenged),
+          UNIT_CASE(only_the_first_address_is_proved_by_our_id),
           UNIT_CASE(an_address_that_never_answers_is_given_up),
           UNIT_CASE(the_peer_at_its_old_address_wins_at_once))

@@ -14,8 +14,8 @@ static bool has_gso;
 static struct udp_message offered[16]; /* the first message of each call */
 static int offered_count[16];
 
-int udp_system_open(struct udp *udp, bool no_offload) {
-  udp->stats.gso = has_gso && !no_offload;
+int udp_system_open(struct udp *udp) {
+  udp->stats.gso = has_gso;
   return 0;
 }
 

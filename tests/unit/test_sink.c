@@ -1,0 +1,765 @@
+/* test_sink: what may stand where, what is left behind by failure, and that nothing outside the folder is
+ * touched; on a full disk, with few descriptors and on kernels without the newer calls as well. */
+#include "child.h"
+#include "scratch.h"
+#include "udpcp/fs.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+/* ---- little helpers: DIR is "in" ---- */
+static struct sink *open_sink(enum overwrite overwrite) {
+  struct sink_config config = {.folder = "in", .overwrite = overwrite};
+  int error = 0;
+  struct sink *sink = sink_new(&config, &error);
+  assert(sink);
+  return sink;
+}
+
+static struct sink *start(enum overwrite overwrite) {
+  scratch_enter();
+  scratch_folder("in");
+  return open_sink(overwrite);
+}
+
+static void stop(struct sink *sink) {
+  sink_free(sink);
+  scratch_leave();
+}
+
+static struct entry file_named(const char *name, const char *text) {
+  return (struct entry){.kind = ENTRY_FILE,
+                        .mode = 0644,
+                        .size = strlen(text),
+                        .mtime_s = 1500000000,
+                        .mtime_ns = 987654321,
+                        .name_size = (uint16_t)strlen(name),
+                        .name = (const uint8_t *)name};
+}
+
+static struct entry folder_named(const char *name) {
+  struct entry entry = file_named(name, "");
+  entry.kind = ENTRY_FOLDER;
+  entry.mode = 0750;
+  return entry;
+}
+
+/* Begins, writes and commits; the first result that is not 0. */
+static int put_entry(struct sink *sink, const struct entry *entry, const char *text) {
+  struct sink_file *file = NULL;
+  int result = sink_begin(sink, entry, false, &file);
+  if (result != 0) return result;
+  result = sink_write(sink, file, 0, (const uint8_t *)text, strlen(text));
+  if (result != 0) {
+    sink_abort(sink, file);
+    return result;
+  }
+  sink_commit(sink, &file, 1, &result);
+  return result;
+}
+
+static int put(struct sink *sink, const char *name, const char *text) {
+  struct entry entry = file_named(name, text);
+  return put_entry(sink, &entry, text);
+}
+
+/* How many names in a folder begin like a part file. */
+static int parts_in(const char *path) {
+  int count = 0;
+  DIR *stream = opendir(path);
+  const struct dirent *found;
+  assert(stream);
+  while ((found = readdir(stream)))
+    count += strncmp(found->d_name, ".udpcp-", 7) == 0;
+  closedir(stream);
+  return count;
+}
+
+static bool has_mode(const char *path, mode_t mode) {
+  struct stat status;
+  return lstat(path, &status) == 0 && (status.st_mode & 07777) == mode;
+}
+
+static bool has_mtime(const char *path, long seconds, long ns) {
+  struct stat status;
+  return lstat(path, &status) == 0 && status.st_mtim.tv_sec == seconds && status.st_mtim.tv_nsec == ns;
+}
+
+/* ---- arriving ---- */
+static void a_file_arrives_with_all_it_has(void) {
+  static const mode_t modes[] = {0644, 0777, 0, 0400, 0600, 07755, 0111};
+  struct sink *sink = start(OVERWRITE_NEVER);
+  mode_t mask = umask(077);
+  for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+    char name[32], path[64];
+    snprintf(name, sizeof(name), "new/deeper/f%zu", i);
+    snprintf(path, sizeof(path), "in/%s", name);
+    struct entry entry = file_named(name, "hello");
+    entry.mode = modes[i];
+    CU_ASSERT_EQUAL(put_entry(sink, &entry, "hello"), 0);
+    CU_ASSERT_TRUE(has_mode(path, modes[i] & 0777)); /* never set-user-id */
+    CU_ASSERT_TRUE(has_mtime(path, 1500000000, 987654321));
+  }
+  CU_ASSERT_TRUE(scratch_holds("in/new/deeper/f0", "hello"));
+  CU_ASSERT_EQUAL(parts_in("in/new/deeper"), 0);
+  CU_ASSERT_TRUE(has_mode("in/new", 0700) && has_mode("in/new/deeper", 0700)); /* not yet announced */
+  CU_ASSERT_EQUAL(put(sink, "empty", ""), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/empty", ""));
+  umask(mask);
+  stop(sink);
+}
+
+static void pieces_in_any_order(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct entry entry = file_named("f", "0123456789");
+  struct sink_file *file;
+  int result = -1;
+  CU_ASSERT_EQUAL_FATAL(sink_begin(sink, &entry, false, &file), 0);
+  CU_ASSERT_EQUAL(parts_in("in"), 1);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 7, (const uint8_t *)"789", 3), 0);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 0, (const uint8_t *)"0123456", 7), 0);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 10, (const uint8_t *)"", 0), 0);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 8, (const uint8_t *)"xyz", 3), ERR_MALFORMED);
+  CU_ASSERT_EQUAL(sink_write(sink, file, UINT64_MAX, (const uint8_t *)"xyz", 3), ERR_MALFORMED);
+  sink_commit(sink, &file, 1, &result);
+  CU_ASSERT_EQUAL(result, 0);
+  CU_ASSERT_TRUE(scratch_holds("in/f", "0123456789"));
+  stop(sink);
+}
+
+static void an_incomplete_or_aborted_file_leaves_nothing(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct entry entry = file_named("d/f", "0123456789");
+  struct sink_file *file;
+  int result = 0;
+  CU_ASSERT_EQUAL_FATAL(sink_begin(sink, &entry, false, &file), 0);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 0, (const uint8_t *)"01234", 5), 0);
+  sink_commit(sink, &file, 1, &result);
+  CU_ASSERT_EQUAL(result, ERR_MISMATCH);
+  CU_ASSERT_EQUAL_FATAL(sink_begin(sink, &entry, false, &file), 0);
+  CU_ASSERT_EQUAL(parts_in("in/d"), 1);
+  sink_abort(sink, file);
+  CU_ASSERT_EQUAL(parts_in("in/d"), 0);
+  CU_ASSERT_EQUAL(access("in/d/f", F_OK), -1);
+  stop(sink);
+}
+
+static void a_dry_run_leaves_nothing(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct entry file = file_named("a/b/f", "x"), folder = folder_named("a/b");
+  struct sink_file *begun = NULL;
+  CU_ASSERT_EQUAL(sink_begin(sink, &file, true, &begun), 0);
+  CU_ASSERT_PTR_NULL(begun);
+  CU_ASSERT_EQUAL(sink_folder(sink, &folder, true), 0);
+  CU_ASSERT_EQUAL(access("in/a", F_OK), -1);
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "x"), 0);
+  CU_ASSERT_EQUAL(sink_begin(sink, &file, true, &begun), 1);
+  CU_ASSERT_EQUAL(sink_folder(sink, &folder, true), 0);
+  CU_ASSERT_TRUE(has_mode("in/a/b", 0700));
+  CU_ASSERT_EQUAL(
+      sink_begin(sink, &(struct entry){.name = (const uint8_t *)"a", .name_size = 1}, true, &begun),
+      ERR_IS_FOLDER);
+  stop(sink);
+}
+
+/* ---- what stands there already ---- */
+enum standing {
+  NOTHING,
+  EQUAL,
+  SAME_STAMP,
+  SAME_BYTES,
+  SAME_SIZE,
+  OTHER_SIZE,
+  FOLDER,
+  LINK,
+  DEAD_LINK,
+  PIPE
+};
+
+static void let_stand(enum standing standing) {
+  scratch_write("outside", "outside");
+  switch (standing) {
+  case NOTHING:
+    break;
+  case EQUAL:
+    scratch_write("in/f", "hello");
+    scratch_stamp("in/f", 1500000000, 987654321);
+    break;
+  case SAME_STAMP:
+    scratch_write("in/f", "olleh");
+    scratch_stamp("in/f", 1500000000, 987654321);
+    break;
+  case SAME_BYTES:
+    scratch_write("in/f", "hello");
+    scratch_stamp("in/f", 1500000000, 987654320);
+    break;
+  case SAME_SIZE:
+    scratch_write("in/f", "olleh");
+    break;
+  case OTHER_SIZE:
+    scratch_write("in/f", "a longer one");
+    break;
+  case FOLDER:
+    scratch_folder("in/f");
+    break;
+  case LINK:
+    assert(symlink("../outside", "in/f") == 0);
+    break;
+  case DEAD_LINK:
+    assert(symlink("../nowhere", "in/f") == 0);
+    break;
+  case PIPE:
+    assert(mkfifo("in/f", 0600) == 0);
+    break;
+  }
+}
+
+static bool still_stands(enum standing standing) {
+  struct stat status;
+  if (lstat("in/f", &status) != 0) return standing == NOTHING;
+  switch (standing) {
+  case EQUAL:
+    return scratch_holds("in/f", "hello") && has_mtime("in/f", 1500000000, 987654321);
+  case SAME_BYTES:
+    return scratch_holds("in/f", "hello") && has_mtime("in/f", 1500000000, 987654320);
+  case SAME_STAMP:
+  case SAME_SIZE:
+    return scratch_holds("in/f", "olleh");
+  case OTHER_SIZE:
+    return scratch_holds("in/f", "a longer one");
+  case FOLDER:
+    return S_ISDIR(status.st_mode);
+  case LINK:
+  case DEAD_LINK:
+    return S_ISLNK(status.st_mode);
+  case PIPE:
+    return S_ISFIFO(status.st_mode);
+  default:
+    return false;
+  }
+}
+
+static const struct {
+  enum standing standing;
+  int never, changed, always; /* what putting "hello" there comes to */
+} decisions[] = {
+    {NOTHING, 0, 0, 0},
+    {EQUAL, 1, 1, 0},
+    {SAME_STAMP, 1, 1, 0},
+    {SAME_BYTES, 0, 0, 0},
+    {SAME_SIZE, ERR_EXISTS, 0, 0},
+    {OTHER_SIZE, ERR_EXISTS, 0, 0},
+    {FOLDER, ERR_IS_FOLDER, ERR_IS_FOLDER, ERR_IS_FOLDER},
+    {LINK, ERR_EXISTS, ERR_EXISTS, ERR_EXISTS},
+    {DEAD_LINK, ERR_EXISTS, ERR_EXISTS, ERR_EXISTS},
+    {PIPE, ERR_EXISTS, ERR_EXISTS, ERR_EXISTS},
+};
+enum { DECISIONS = sizeof(decisions) / sizeof(decisions[0]) };
+
+static int decision(size_t row, enum overwrite overwrite) {
+  if (overwrite == OVERWRITE_NEVER) return decisions[row].never;
+  return overwrite == OVERWRITE_CHANGED ? decisions[row].changed : decisions[row].always;
+}
+
+static void the_table_of_what_may_be_replaced(void) {
+  for (size_t row = 0; row < DECISIONS; row++) {
+    for (enum overwrite overwrite = OVERWRITE_NEVER; overwrite <= OVERWRITE_ALWAYS; overwrite++) {
+      struct sink *sink = start(overwrite);
+      enum standing standing = decisions[row].standing;
+      let_stand(standing);
+      int result = put(sink, "f", "hello");
+      CU_ASSERT_EQUAL(result, decision(row, overwrite));
+      bool is_kept = result != 0 || (standing == SAME_BYTES && overwrite == OVERWRITE_NEVER);
+      CU_ASSERT_EQUAL(still_stands(standing), is_kept || standing == EQUAL);
+      if (result == 0) CU_ASSERT_TRUE(scratch_holds("in/f", "hello"));
+      CU_ASSERT_EQUAL(parts_in("in"), 0);
+      CU_ASSERT_TRUE(scratch_holds("outside", "outside"));
+      stop(sink);
+    }
+  }
+}
+
+/* The same things turn up between the beginning and the commit. */
+static void late_arrivals(void) {
+  for (size_t row = 1; row < DECISIONS; row++) {
+    for (enum overwrite overwrite = OVERWRITE_NEVER; overwrite <= OVERWRITE_ALWAYS; overwrite++) {
+      struct sink *sink = start(overwrite);
+      enum standing standing = decisions[row].standing;
+      struct entry entry = file_named("f", "hello");
+      struct sink_file *file;
+      int result = sink_begin(sink, &entry, false, &file);
+      CHILD_CHECK(result == 0 && sink_write(sink, file, 0, (const uint8_t *)"hello", 5) == 0);
+      let_stand(standing);
+      sink_commit(sink, &file, 1, &result);
+      int expected = decision(row, overwrite);
+      if (expected == 1) /* stamps no longer count, bytes do */
+        expected = overwrite == OVERWRITE_NEVER && standing == SAME_STAMP ? ERR_EXISTS : 0;
+      CHILD_CHECK(result == expected);
+      if (overwrite == OVERWRITE_NEVER) CHILD_CHECK(still_stands(standing));
+      if (result < 0) CHILD_CHECK(still_stands(standing));
+      if (result == 0) CHILD_CHECK(scratch_holds("in/f", "hello"));
+      CHILD_CHECK(parts_in("in") == 0 && scratch_holds("outside", "outside"));
+      stop(sink);
+    }
+  }
+}
+
+static void late_without_renameat2(void) {
+  child_refuse_call(SYS_renameat2, EINVAL); /* as network file systems say it */
+  late_arrivals();
+}
+
+static void what_turns_up_late(void) { CU_ASSERT(child_passes(late_arrivals)); }
+static void what_turns_up_late_without_renameat2(void) { CU_ASSERT(child_passes(late_without_renameat2)); }
+
+static void large_files_are_compared_to_the_last_byte(void) {
+  enum { SIZE = 200000 };
+  static char text[SIZE + 1];
+  memset(text, 'x', SIZE);
+  struct sink *sink = start(OVERWRITE_NEVER);
+  CU_ASSERT_EQUAL(put(sink, "f", text), 0);
+  scratch_stamp("in/f", 1, 0);
+  CU_ASSERT_EQUAL(put(sink, "f", text), 0);
+  text[SIZE - 1] = 'y';
+  CU_ASSERT_EQUAL(put(sink, "f", text), ERR_EXISTS);
+  text[SIZE - 1] = 'x';
+  text[70000] = 'y';
+  CU_ASSERT_EQUAL(put(sink, "f", text), ERR_EXISTS);
+  CU_ASSERT_TRUE(has_mtime("in/f", 1, 0));
+  CU_ASSERT_EQUAL(parts_in("in"), 0);
+  stop(sink);
+}
+
+/* ---- names and links ---- */
+static void bad_names(void) {
+  char component[300];
+  memset(component, 'n', sizeof(component));
+  component[256] = '\0';
+  const char *const names[] = {"",  "/",   "/abs", "..", "../f",  "a/../f", "a/..",
+                               ".", "./f", "a//f", "a/", "a/./f", component};
+  struct sink *sink = start(OVERWRITE_NEVER);
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    struct entry folder = folder_named(names[i]);
+    CU_ASSERT_EQUAL(put(sink, names[i], "x"), ERR_BAD_NAME);
+    CU_ASSERT_EQUAL(sink_folder(sink, &folder, false), ERR_BAD_NAME);
+  }
+  struct entry with_nul = {.name = (const uint8_t *)"a\0b", .name_size = 3};
+  CU_ASSERT_EQUAL(put_entry(sink, &with_nul, ""), ERR_BAD_NAME);
+  struct entry bad_time = file_named("f", "x");
+  bad_time.mtime_ns = 1000000000;
+  CU_ASSERT_EQUAL(put_entry(sink, &bad_time, "x"), ERR_MALFORMED);
+  CU_ASSERT_EQUAL(access("in/a", F_OK), -1);
+  stop(sink);
+}
+
+static void long_and_deep_names(void) {
+  static char name[NAME_BYTES_MAX + 1];
+  for (size_t component = 1; component <= 255; component += 254) {
+    struct sink *sink = start(OVERWRITE_NEVER);
+    size_t step = component + 1, levels = component == 1 ? 60 : NAME_BYTES_MAX / step;
+    memset(name, 'n', sizeof(name));
+    for (size_t level = 1; level < levels; level++)
+      name[level * step - 1] = '/';
+    name[levels * step - 1] = '\0';
+    CU_ASSERT_EQUAL(put(sink, name, "deep"), 0);
+    CU_ASSERT_EQUAL(put(sink, name, "deep"), 1);
+    name[(levels - 1) * step - 1] = '\0';
+    struct entry folder = folder_named(name);
+    CU_ASSERT_EQUAL(sink_folder(sink, &folder, false), 0);
+    CU_ASSERT_EQUAL(put(sink, name, "deep"), ERR_IS_FOLDER);
+    stop(sink);
+  }
+}
+
+static void a_name_of_4096_bytes(void) {
+  static char name[NAME_BYTES_MAX + 1];
+  struct sink *sink = start(OVERWRITE_NEVER);
+  memset(name, 'n', NAME_BYTES_MAX);
+  for (size_t at = 200; at < NAME_BYTES_MAX - 1; at += 201)
+    name[at] = '/';
+  CU_ASSERT_EQUAL(put(sink, name, "deep"), 0);
+  CU_ASSERT_EQUAL(put(sink, name, "deep"), 1);
+  stop(sink);
+}
+
+static void links_are_never_followed(void) {
+  struct sink *sink = start(OVERWRITE_ALWAYS);
+  struct entry entry = file_named("f", "hello"), folder = folder_named("to-folder");
+  struct sink_file *file;
+  int result = 0;
+  scratch_folder("outside");
+  CHILD_CHECK(chmod("outside", 0711) == 0);
+  CHILD_CHECK(symlink("../outside", "in/to-folder") == 0 && symlink("/", "in/to-root") == 0);
+  CHILD_CHECK(put(sink, "to-folder/f", "x") == ERR_EXISTS);
+  CHILD_CHECK(put(sink, "to-folder/new/f", "x") == ERR_EXISTS);
+  CHILD_CHECK(put(sink, "to-root/tmp/f", "x") == ERR_EXISTS);
+  CHILD_CHECK(sink_folder(sink, &folder, false) == ERR_EXISTS);
+  CHILD_CHECK(access("outside/f", F_OK) != 0 && has_mode("outside", 0711));
+
+  /* The part file itself is exchanged for a link. */
+  scratch_write("outside/f", "keep");
+  CHILD_CHECK(sink_begin(sink, &entry, false, &file) == 0);
+  CHILD_CHECK(sink_write(sink, file, 0, (const uint8_t *)"hello", 5) == 0);
+  DIR *stream = opendir("in");
+  const struct dirent *found;
+  char path[300] = "";
+  while ((found = readdir(stream)))
+    if (strncmp(found->d_name, ".udpcp-", 7) == 0) snprintf(path, sizeof(path), "in/%s", found->d_name);
+  closedir(stream);
+  CHILD_CHECK(strlen(path) == strlen("in/.udpcp-0123456789abcdef.part"));
+  CHILD_CHECK(has_mode(path, 0600));
+  CHILD_CHECK(unlink(path) == 0 && symlink("../outside/f", path) == 0);
+  sink_commit(sink, &file, 1, &result);
+  CHILD_CHECK(result == ERR_CHANGED && access("in/f", F_OK) != 0);
+  CHILD_CHECK(scratch_holds("outside/f", "keep") && has_mode("outside/f", 0644));
+
+  /* The parent is exchanged for a link while the file is on its way: what is held stays inside. */
+  entry = file_named("d/f", "hello");
+  CHILD_CHECK(sink_begin(sink, &entry, false, &file) == 0);
+  CHILD_CHECK(sink_write(sink, file, 0, (const uint8_t *)"hello", 5) == 0);
+  CHILD_CHECK(rename("in/d", "in/moved") == 0 && symlink("../outside", "in/d") == 0);
+  sink_commit(sink, &file, 1, &result);
+  CHILD_CHECK(scratch_holds("outside/f", "keep"));
+  stop(sink);
+}
+
+static void links_without_openat2(void) {
+  child_refuse_call(SYS_openat2, ENOSYS);
+  links_are_never_followed();
+}
+
+static void links(void) { CU_ASSERT(child_passes(links_are_never_followed)); }
+static void links_stepwise(void) { CU_ASSERT(child_passes(links_without_openat2)); }
+
+static void long_names_without_openat2(void) {
+  child_refuse_call(SYS_openat2, EPERM); /* as some sandboxes say it */
+  struct sink *sink = start(OVERWRITE_NEVER);
+  CHILD_CHECK(put(sink, "a/b/c/d/f", "x") == 0 && put(sink, "a/b/c/d/f", "x") == 1);
+  CHILD_CHECK(put(sink, "a/b/c/d/f/g", "x") == ERR_EXISTS && put(sink, "a/../f", "x") == ERR_BAD_NAME);
+  stop(sink);
+}
+
+static void names_stepwise(void) { CU_ASSERT(child_passes(long_names_without_openat2)); }
+
+/* ---- folders ---- */
+/* A receiver lives long; what it holds open may have gone from where it was. */
+static void folders_removed_or_renamed_are_made_anew(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "1"), 0);
+  CU_ASSERT_EQUAL(rename("in/a/b", "in/a/old"), 0);
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "2"), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/b/f", "2") && scratch_holds("in/a/old/f", "1"));
+  CU_ASSERT_EQUAL(unlink("in/a/b/f") + rmdir("in/a/b"), 0);
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "3"), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/b/f", "3"));
+  CU_ASSERT_EQUAL(rename("in/a", "in/moved"), 0);
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "4"), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/b/f", "4") && scratch_holds("in/moved/b/f", "3"));
+  stop(sink);
+}
+
+static void folders_get_their_attributes(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct entry deep = folder_named("a/b"), top = folder_named("a"), file = folder_named("f"),
+               below = folder_named("f/d");
+  CU_ASSERT_EQUAL(put(sink, "a/b/f", "x"), 0);
+  CU_ASSERT_EQUAL(sink_folder(sink, &deep, false), 0);
+  top.mode = 02755;
+  CU_ASSERT_EQUAL(sink_folder(sink, &top, false), 0);
+  CU_ASSERT_TRUE(has_mode("in/a/b", 0750) && has_mode("in/a", 0755));
+  CU_ASSERT_TRUE(has_mtime("in/a/b", 1500000000, 987654321) && has_mtime("in/a", 1500000000, 987654321));
+  CU_ASSERT_EQUAL(sink_folder(sink, &deep, false), 0); /* again */
+  CU_ASSERT_EQUAL(put(sink, "f", "x"), 0);
+  CU_ASSERT_EQUAL(sink_folder(sink, &file, false), ERR_EXISTS);
+  CU_ASSERT_EQUAL(sink_folder(sink, &file, true), ERR_EXISTS);
+  CU_ASSERT_EQUAL(sink_folder(sink, &below, false), ERR_EXISTS);
+  CU_ASSERT_EQUAL(put(sink, "f/g", "x"), ERR_EXISTS);
+  CU_ASSERT_TRUE(scratch_holds("in/f", "x"));
+  stop(sink);
+}
+
+static int open_error(const char *path) {
+  struct sink_config config = {.folder = path};
+  int error = 0;
+  struct sink *sink = sink_new(&config, &error);
+  sink_free(sink);
+  return error;
+}
+
+static void become_nobody(void) {
+  if (geteuid() == 0) CHILD_CHECK(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+}
+
+static void write_without_permission(void) {
+  become_nobody();
+  struct sink *sink = open_sink(OVERWRITE_NEVER);
+  struct entry folder = folder_named("closed/new"), closed = folder_named("closed");
+  CHILD_CHECK(put(sink, "closed/f", "x") == ERR_DENIED);
+  CHILD_CHECK(sink_folder(sink, &folder, false) == ERR_DENIED);
+  CHILD_CHECK(geteuid() != 65534 || sink_folder(sink, &closed, false) == ERR_DENIED);
+  CHILD_CHECK(put(sink, "f", "x") == 0);
+  sink_free(sink);
+  CHILD_CHECK(open_error("in/closed") == ERR_DENIED);
+}
+
+static void what_cannot_be_a_sink(void) {
+  scratch_enter();
+  scratch_folder("in");
+  scratch_folder("in/closed");
+  scratch_write("file", "");
+  CU_ASSERT_EQUAL(symlink("in", "link"), 0);
+  CU_ASSERT_EQUAL(open_error("none"), ERR_NOT_FOUND);
+  CU_ASSERT_EQUAL(open_error("file"), ERR_NOT_FOUND);
+  CU_ASSERT_EQUAL(open_error("link"), 0); /* the user named it */
+  CU_ASSERT_EQUAL(chmod("in", 0777), 0);
+  CU_ASSERT_EQUAL(chmod("in/closed", 0555), 0);
+  CU_ASSERT(child_passes(write_without_permission));
+  scratch_leave();
+}
+
+/* ---- groups ---- */
+enum { GROUP = 600 };
+static struct sink_file *group[GROUP];
+static int group_results[GROUP];
+static char group_names[GROUP][32];
+
+static void begin_group(struct sink *sink, int per_folder) {
+  for (int i = 0; i < GROUP; i++) {
+    snprintf(group_names[i], sizeof(group_names[i]), "d%d/e%d/f%d", i / per_folder / 10, i / per_folder, i);
+    struct entry entry = file_named(group_names[i], "hello");
+    CHILD_CHECK(sink_begin(sink, &entry, false, &group[i]) == 0);
+  }
+  for (int i = 0; i < GROUP; i++)
+    CHILD_CHECK(sink_write(sink, group[i], 0, (const uint8_t *)"hello", i == 77 ? 4 : 5) == 0);
+}
+
+static void check_group(void) {
+  char path[64];
+  for (int i = 0; i < GROUP; i++) {
+    snprintf(path, sizeof(path), "in/%.31s", group_names[i]);
+    CHILD_CHECK(group_results[i] == (i == 77 ? ERR_MISMATCH : 0));
+    CHILD_CHECK(scratch_holds(path, "hello") == (i != 77));
+    *strrchr(path, '/') = '\0';
+    CHILD_CHECK(parts_in(path) == 0);
+  }
+}
+
+static void commit_groups(void) {
+  static const int per_folder[] = {GROUP, 20, 1};
+  for (int i = 0; i < 3; i++) {
+    struct sink *sink = start(OVERWRITE_NEVER);
+    begin_group(sink, per_folder[i]);
+    sink_commit(sink, group, GROUP, group_results);
+    check_group();
+    stop(sink);
+  }
+}
+
+static void commit_with_few_descriptors(void) {
+  struct rlimit few = {.rlim_cur = 256, .rlim_max = 256};
+  CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  struct sink *sink = start(OVERWRITE_NEVER);
+  begin_group(sink, 3);
+  sink_commit(sink, group, GROUP, group_results);
+  check_group();
+  stop(sink);
+}
+
+/* One error of syncfs() need not be about our files; each is asked for itself. */
+static void commit_with_failing_syncfs(void) {
+  child_refuse_call(SYS_syncfs, EIO);
+  commit_groups();
+}
+
+static void commit_with_failing_fsync(void) {
+  child_refuse_call(SYS_syncfs, EIO);
+  child_refuse_call(SYS_fsync, EIO);
+  struct sink *sink = start(OVERWRITE_NEVER);
+  CHILD_CHECK(put(sink, "f", "hello") == ERR_IO && access("in/f", F_OK) != 0 && parts_in("in") == 0);
+  begin_group(sink, GROUP);
+  sink_commit(sink, group, GROUP, group_results);
+  for (int i = 0; i < GROUP; i++)
+    CHILD_CHECK(group_results[i] == (i == 77 ? ERR_MISMATCH : ERR_IO));
+  CHILD_CHECK(parts_in("in/d0/e0") == 0 && access("in/d0/e0/f0", F_OK) != 0);
+  stop(sink);
+}
+
+static void commit_without_fsync(void) {
+  struct sink_config config = {.folder = "in", .no_fsync = true};
+  int error = 0;
+  scratch_enter();
+  scratch_folder("in");
+  struct sink *sink = sink_new(&config, &error);
+  child_refuse_call(SYS_syncfs, EIO);
+  child_refuse_call(SYS_fsync, EIO);
+  CHILD_CHECK(put(sink, "f", "hello") == 0);
+  begin_group(sink, 1);
+  sink_commit(sink, group, GROUP, group_results);
+  check_group();
+  stop(sink);
+}
+
+static void groups(void) { CU_ASSERT(child_passes(commit_groups)); }
+static void few_descriptors(void) { CU_ASSERT(child_passes(commit_with_few_descriptors)); }
+static void failing_syncfs(void) { CU_ASSERT(child_passes(commit_with_failing_syncfs)); }
+static void failing_fsync(void) { CU_ASSERT(child_passes(commit_with_failing_fsync)); }
+static void no_fsync_means_none(void) { CU_ASSERT(child_passes(commit_without_fsync)); }
+
+/* ---- full ---- */
+static void fill_a_small_disk(void) {
+  enum { LARGE = 3 << 20 };
+  struct entry large = file_named("large", ""), medium = file_named("medium", "");
+  static uint8_t bytes[1 << 20];
+  struct sink_file *file = NULL;
+  scratch_enter();
+  scratch_folder("in");
+  child_unshare(CLONE_NEWNS);
+  CHILD_CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+  CHILD_CHECK(mount("udpcp", "in", "tmpfs", 0, "size=2m,mode=0700") == 0);
+  struct sink *sink = open_sink(OVERWRITE_NEVER);
+  large.size = LARGE;
+  CHILD_CHECK(sink_begin(sink, &large, false, &file) == ERR_DISK_FULL &&
+              file == NULL); /* before a byte came */
+  CHILD_CHECK(parts_in("in") == 0);
+
+  medium.size = sizeof(bytes) - 1; /* too small to be asked for in advance: found out by writing */
+  struct sink_file *files[3];
+  int results[3], i, result = 0;
+  for (i = 0; i < 3 && result == 0; i++) {
+    char name[] = {(char)('a' + i), '\0'};
+    medium.name = (const uint8_t *)name;
+    medium.name_size = 1;
+    CHILD_CHECK(sink_begin(sink, &medium, false, &files[i]) == 0);
+    result = sink_write(sink, files[i], 0, bytes, sizeof(bytes) - 1);
+  }
+  CHILD_CHECK(i == 3 && result == ERR_DISK_FULL);
+  sink_commit(sink, files, 3, results);
+  CHILD_CHECK(results[0] == 0 && results[1] == 0 && results[2] == ERR_MISMATCH);
+  CHILD_CHECK(parts_in("in") == 0 && access("in/a", F_OK) == 0 && access("in/c", F_OK) != 0);
+  sink_free(sink);
+  CHILD_CHECK(umount("in") == 0);
+  scratch_leave();
+}
+
+static void meet_a_size_limit(void) {
+  struct rlimit small = {.rlim_cur = 100000, .rlim_max = 100000};
+  static uint8_t bytes[100001];
+  struct entry entry = file_named("f", ""), large = file_named("large", "");
+  struct sink_file *file;
+  signal(SIGXFSZ, SIG_IGN);
+  struct sink *sink = start(OVERWRITE_NEVER);
+  CHILD_CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  entry.size = sizeof(bytes);
+  CHILD_CHECK(sink_begin(sink, &entry, false, &file) == 0);
+  CHILD_CHECK(sink_write(sink, file, 0, bytes, sizeof(bytes)) == ERR_DISK_FULL);
+  sink_abort(sink, file);
+  large.size = (uint64_t)1 << 50;
+  CHILD_CHECK(sink_begin(sink, &large, false, &file) == ERR_DISK_FULL);
+  large.size = UINT64_MAX;
+  CHILD_CHECK(sink_begin(sink, &large, false, &file) == ERR_DISK_FULL);
+  CHILD_CHECK(parts_in("in") == 0);
+  stop(sink);
+}
+
+static void a_full_disk(void) { CU_ASSERT(child_passes(fill_a_small_disk)); }
+static void a_limit_of_file_size(void) { CU_ASSERT(child_passes(meet_a_size_limit)); }
+
+static void large_files_are_reserved(void) {
+  static uint8_t bytes[3 << 20];
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct entry entry = file_named("f", "");
+  struct sink_file *file;
+  int result = -1;
+  entry.size = sizeof(bytes);
+  CU_ASSERT_EQUAL_FATAL(sink_begin(sink, &entry, false, &file), 0);
+  CU_ASSERT_EQUAL(sink_write(sink, file, 0, bytes, sizeof(bytes)), 0);
+  sink_commit(sink, &file, 1, &result);
+  struct stat status;
+  CU_ASSERT_EQUAL(result, 0);
+  CU_ASSERT_EQUAL(stat("in/f", &status), 0);
+  CU_ASSERT_EQUAL(status.st_size, (off_t)sizeof(bytes));
+  stop(sink);
+}
+
+/* ---- threads ---- */
+static struct sink *shared_sink;
+
+static void *put_many(void *context) {
+  const char *who = context;
+  for (int i = 0; i < 60; i++) {
+    char name[64];
+    snprintf(name, sizeof(name), "shared%d/%s/x/f", i / 4, who);
+    if (put(shared_sink, name, "hello") != 0) return "cannot put";
+    struct entry folder = folder_named(name);
+    folder.name_size -= 2;
+    if (sink_folder(shared_sink, &folder, false) != 0) return "cannot make";
+    snprintf(name, sizeof(name), "shared%d/%s-f%d", i, who, i);
+    if (put(shared_sink, name, "hello") != 0) return "cannot put into a shared folder";
+    i += 3;
+  }
+  return NULL;
+}
+
+static void many_threads_use_one_sink(void) {
+  pthread_t threads[4];
+  static char names[4][2] = {"a", "b", "c", "d"};
+  shared_sink = start(OVERWRITE_NEVER);
+  for (int i = 0; i < 4; i++)
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, put_many, names[i]), 0);
+  for (int i = 0; i < 4; i++) {
+    void *complaint = NULL;
+    pthread_join(threads[i], &complaint);
+    CU_ASSERT_PTR_NULL(complaint);
+  }
+  CU_ASSERT_TRUE(scratch_holds("in/shared14/d/x/f", "hello"));
+  stop(shared_sink);
+}
+
+struct half {
+  struct sink_file *file;
+  uint64_t offset;
+};
+
+static void *write_half(void *context) {
+  const struct half *half = context;
+  for (uint64_t i = 0; i < 100; i++)
+    if (sink_write(shared_sink, half->file, half->offset + i, (const uint8_t *)"x", 1) != 0) return "no";
+  return NULL;
+}
+
+static void two_threads_write_one_file(void) {
+  struct entry entry = file_named("f", "");
+  struct half halves[2] = {{.offset = 0}, {.offset = 100}};
+  pthread_t threads[2];
+  int result = -1;
+  shared_sink = start(OVERWRITE_NEVER);
+  entry.size = 200;
+  CU_ASSERT_EQUAL_FATAL(sink_begin(shared_sink, &entry, false, &halves[0].file), 0);
+  halves[1].file = halves[0].file;
+  for (int i = 0; i < 2; i++)
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, write_half, &halves[i]), 0);
+  for (int i = 0; i < 2; i++) {
+    void *complaint = NULL;
+    pthread_join(threads[i], &complaint);
+    CU_ASSERT_PTR_NULL(complaint);
+  }
+  sink_commit(shared_sink, &halves[0].file, 1, &result);
+  CU_ASSERT_EQUAL(result, 0);
+  stop(shared_sink);
+}
+
+UNIT_MAIN(UNIT_CASE(a_file_arrives_with_all_it_has), UNIT_CASE(pieces_in_any_order),
+          UNIT_CASE(an_incomplete_or_aborted_file_leaves_nothing), UNIT_CASE(a_dry_run_leaves_nothing),
+          UNIT_CASE(the_table_of_what_may_be_replaced), UNIT_CASE(what_turns_up_late),
+          UNIT_CASE(what_turns_up_late_without_renameat2),
+          UNIT_CASE(large_files_are_compared_to_the_last_byte), UNIT_CASE(bad_names),
+          UNIT_CASE(long_and_deep_names), UNIT_CASE(a_name_of_4096_bytes), UNIT_CASE(links),
+          UNIT_CASE(links_stepwise), UNIT_CASE(names_stepwise),
+          UNIT_CASE(folders_removed_or_renamed_are_made_anew), UNIT_CASE(folders_get_their_attributes),
+          UNIT_CASE(what_cannot_be_a_sink), UNIT_CASE(groups), UNIT_CASE(few_descriptors),
+          UNIT_CASE(failing_syncfs), UNIT_CASE(failing_fsync), UNIT_CASE(no_fsync_means_none),
+          UNIT_CASE(a_full_disk), UNIT_CASE(a_limit_of_file_size), UNIT_CASE(large_files_are_reserved),
+          UNIT_CASE(many_threads_use_one_sink), UNIT_CASE(two_threads_write_one_file))
