@@ -120,17 +120,17 @@ deps-check deps-fuzz: deps-build # one at a time: two would fight for the packag
 deps: ## install whatever is missing on this machine for any of these targets
 	@tools/deps all
 
-check: deps-check ## the whole gate: builds, tidy, format, unit, sanitizers, simulations, end to end
-	@DEPS_DONE=1 tools/check
+check: ## the whole gate: builds, tidy, format, unit, sanitizers, simulations, end to end
+	@tools/deps check && DEPS_DONE=1 tools/check
 
-check-quick: deps-check ## tidy, format and the unit tests only
-	@DEPS_DONE=1 tools/check --quick
+check-quick: ## tidy, format and the unit tests only
+	@tools/deps check && DEPS_DONE=1 tools/check --quick
 
 sim-long: $(SIM) ## simulate SEEDS=n networks (default 100000)
 	$(SIM) --seeds $(SEEDS)
 
-fuzz: deps-fuzz ## fuzz every target of tests/fuzz for FUZZ_SECONDS=n each (default 60)
-	@DEPS_DONE=1 $(MAKE) --no-print-directory CONFIG=fuzz fuzz-run
+fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=n each (default 60)
+	@tools/deps fuzz && DEPS_DONE=1 $(MAKE) --no-print-directory CONFIG=fuzz fuzz-run
 
 fuzz-run: $(FUZZ)
 	@for f in $(notdir $(FUZZ)); do echo "fuzz $$f: $(FUZZ_SECONDS) s"; mkdir -p $(B)/corpus/$$f; \
@@ -141,7 +141,7 @@ $(SCRIPTS): %: deps-% all $(NETLAB)
 	@tools/$*
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR when given
-	install -D -m 755 build/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp
+	install -D -m 755 $(TOP)/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp
 	install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libudpcp.a
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/udpcp include/udpcp/*.h
 	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN))

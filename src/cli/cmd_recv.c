@@ -126,7 +126,7 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   if (end) say("%s%s", who(session), end);
   conn_get_stats(session->conn, &stats);
   report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
-  if (!options->quiet) say("%s%s", who(session), text);
+  if (!options->quiet && report_has_summary(&session->tally, &progress)) say("%s%s", who(session), text);
   if (options->once && receiving->leave_ns == 0) {
     receiving->status = report_status(&progress);
     pump_stop(receiving->pump);

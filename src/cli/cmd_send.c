@@ -82,7 +82,8 @@ static enum exit_status resolve(struct sending *sending) {
   sending->address_count = address_resolve(host, sending->options.port, sending->options.family,
                                            sending->addresses, ADDRESSES_MAX, &why);
   if (sending->address_count > 0) return EXIT_DONE;
-  say("cannot find the host '%s': %s", sending->host_shown, why);
+  say("cannot find the host '%s': %s%s", sending->host_shown, why,
+      access(host, F_OK) == 0 ? " (the last argument says where to send to)" : "");
   return EXIT_UNREACHED;
 }
 
@@ -221,7 +222,7 @@ static enum exit_status conclude(struct sending *sending) {
   say_status(NULL);
   if (end) say("%s", end);
   conn_get_stats(session->conn, &stats);
-  if (session->state && !options->quiet) {
+  if (session->state && !options->quiet && report_has_summary(&session->tally, &sending->progress)) {
     report_summary(&session->tally, &sending->progress, &stats, options,
                    clock_now_ns() - session->established_ns, text);
     say("%s", text);

@@ -110,23 +110,28 @@ const char *report_outcome(const struct progress *progress, enum command command
   return text;
 }
 
+bool report_has_summary(const struct tally *tally, const struct progress *progress) {
+  return progress->outcome == OUTCOME_COMPLETE || tally->files + tally->had_files + tally->would_files > 0;
+}
+
 void report_summary(const struct tally *tally, const struct progress *progress,
                     const struct conn_stats *stats, const struct options *options, uint64_t duration_ns,
                     char text[REPORT_TEXT_BYTES]) {
   char size[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], duration[UNITS_TEXT_BYTES];
   bool is_send = options->command == COMMAND_SEND;
+  bool is_dry = options->dry_run || tally->would_files > 0; /* or the other side's */
   size_t used;
 #define ADD(...)                                                                                             \
   used += (size_t)snprintf(text + used, used < REPORT_TEXT_BYTES ? REPORT_TEXT_BYTES - used : 0, __VA_ARGS__)
   used = 0;
-  uint64_t files = options->dry_run ? tally->would_files : tally->files;
-  uint64_t bytes = options->dry_run ? tally->would_bytes : tally->bytes;
+  uint64_t files = is_dry ? tally->would_files : tally->files;
+  uint64_t bytes = is_dry ? tally->would_bytes : tally->bytes;
   ADD("%s %llu file%s, %s",
-      options->dry_run ? is_send ? "would send" : "would receive"
-      : is_send        ? "sent"
-                       : "received",
+      is_dry    ? is_send ? "would send" : "would receive"
+      : is_send ? "sent"
+                : "received",
       (unsigned long long)files, files == 1 ? "" : "s", size_text(bytes, size));
-  if (!options->dry_run) {
+  if (!is_dry) {
     ADD(" in %s", duration_text(duration_ns, duration));
     if (bytes && duration_ns >= NS_PER_MS && progress->outcome == OUTCOME_COMPLETE)
       ADD(" (%s)", rate_text((uint64_t)((double)bytes * (double)NS_PER_S / (double)duration_ns), rate));

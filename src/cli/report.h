@@ -24,6 +24,8 @@ void report_take(struct tally *tally, const struct report *report, const struct 
 enum { REPORT_TEXT_BYTES = 1024 };
 const char *report_outcome(const struct progress *progress, enum command command, uint64_t timeout_s,
                            char *text);
+/* Whether there is something to sum up: not after a session that failed before it did anything. */
+bool report_has_summary(const struct tally *tally, const struct progress *progress);
 /* "sent 2003 files, 1.2 GiB in 12.3 s (812 Mbit/s), 5.2% sent again"; of what was cut short, without a rate.
  */
 void report_summary(const struct tally *tally, const struct progress *progress,

@@ -3,8 +3,8 @@
  * Each end sends one message, a kind, a length and its parameters; the client first, the server when it has
  * read the client's. No keys come of it. What protects a packet is XXH3-64 over header and payload: it finds
  * damage on the way and stops no attacker, which is why both users must have asked for it. A checksum needs
- * no key, but DATA packets wait for the handshake all the same: before it, nobody knows what they may hold.
- */
+ * no key, but DATA packets wait for the handshake all the same, and their tags are bound to its two messages,
+ * so that the packets of another connection between the same two ends count as damaged. */
 #include "udpcp/crypto.h"
 
 #include <assert.h>
@@ -26,6 +26,8 @@ struct plain {
   size_t out_size;     /* of ours; 0 before start */
   size_t out_given;    /* of that, handed out */
   size_t params_start; /* in the peer's message */
+  uint64_t binding;    /* what DATA tags are XORed with; valid when complete */
+  bool is_bound;
   uint8_t in[MESSAGE_BYTES_MAX];
   uint8_t out[MESSAGE_BYTES_MAX];
 };
@@ -97,7 +99,7 @@ static size_t plain_next_handshake(void *state, enum crypto_level level, uint8_t
 static bool plain_is_complete(void *state) {
   const struct plain *plain = state;
   bool given = plain->out_size > 0 && plain->out_given == plain->out_size;
-  return !plain->failed && plain->peer_done && given;
+  return plain->peer_done && given;
 }
 
 static enum crypto_level plain_send_level(void *state) {
@@ -120,6 +122,23 @@ static bool has_level(void *state, enum crypto_level level) {
   return level != LEVEL_DATA || plain_is_complete(state);
 }
 
+/* XXH3-64 over the client's message and the server's. */
+static uint64_t binding_of(struct plain *plain) {
+  if (!plain->is_bound) {
+    bool is_client = plain->role == ROLE_CLIENT;
+    plain->binding = is_client ? hash_64_of_two(plain->out, plain->out_size, plain->in, plain->in_size)
+                               : hash_64_of_two(plain->in, plain->in_size, plain->out, plain->out_size);
+    plain->is_bound = true;
+  }
+  return plain->binding;
+}
+
+static uint64_t tag_of(struct plain *plain, enum crypto_level level, const uint8_t *header,
+                       size_t header_size, const uint8_t *payload, size_t size) {
+  uint64_t checksum = hash_64_of_two(header, header_size, payload, size);
+  return level == LEVEL_DATA ? checksum ^ binding_of(plain) : checksum;
+}
+
 static int plain_seal(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
                       const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size,
                       uint8_t *out) {
@@ -129,7 +148,7 @@ static int plain_seal(void *state, enum crypto_level level, unsigned key_phase, 
   if (out != payload && size > 0) memcpy(out, payload, size);
   struct writer writer;
   writer_init(&writer, out + size, CHECKSUM_BYTES);
-  write_u64(&writer, hash_64_of_two(header, header_size, out, size));
+  write_u64(&writer, tag_of(state, level, header, header_size, out, size));
   return 0;
 }
 
@@ -142,7 +161,7 @@ static int plain_open(void *state, enum crypto_level level, unsigned key_phase, 
   size -= CHECKSUM_BYTES;
   struct reader reader;
   reader_init(&reader, payload + size, CHECKSUM_BYTES);
-  if (read_u64(&reader) != hash_64_of_two(header, header_size, payload, size)) return ERR_UNAUTHENTIC;
+  if (read_u64(&reader) != tag_of(state, level, header, header_size, payload, size)) return ERR_UNAUTHENTIC;
   if (out != payload && size > 0) memcpy(out, payload, size);
   return 0;
 }

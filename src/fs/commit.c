@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -115,7 +117,8 @@ static int accept_equal(const struct sink *sink, struct landing *landing) {
 
 /* Like rename, but never over anything. 0 or an errno. */
 static int rename_to_new(int folder, const char *from, const char *to) {
-  if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
+  /* The system call itself: not every C library has a function for it. */
+  if (syscall(SYS_renameat2, folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != EOPNOTSUPP) return errno;
   if (linkat(folder, from, folder, to, 0) != 0) return errno;
   unlinkat(folder, from, 0);

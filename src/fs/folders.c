@@ -1,8 +1,7 @@
 /* folders: see the header.
  *
  * A folder object is shared and counted. The latest few stay open, since a tree arrives folder by folder.
- * What was made is remembered as the set of folders that got a new name inside: those are what fsync() must
- * write. */
+ * What was made is remembered as the set of folders that got a new name inside: fsync() is for those. */
 #include "folders.h"
 
 #include "beneath.h"
@@ -154,8 +153,7 @@ static bool remember_unsynced(struct folders *folders, struct folder *folder) {
 }
 
 /* Making and remembering are one step: another thread that finds the folder and wants to be durable in it
- * takes the same lock. On another file system than the root's, which syncfs() would not reach, it is synced
- * at once. */
+ * takes the same lock. On another file system than the root's, out of reach of syncfs(), it is synced now. */
 static int make_inside(struct folders *folders, struct folder *parent, const char *last) {
   bool is_elsewhere = parent->device != folders->device, is_synced = !folders->is_never_synced;
   for (;;) {

@@ -49,8 +49,7 @@ int folders_init(struct folders *folders, int root, size_t open_max);
 void folders_clear(struct folders *folders);
 
 /* 0 and *found, to be given back by folders_put. ERR_NOT_FOUND only with FOLDERS_LOOK; ERR_EXISTS when
- * something else stands where a folder should. Folders are made with mode 0700: who may see them is told
- * later. */
+ * something else stands where a folder should. Folders are made with mode 0700, until they are announced. */
 int folders_get(struct folders *folders, const uint8_t *name, size_t size, enum folders_missing missing,
                 struct folder **found);
 /* One more user of a folder that is in use. */
@@ -59,8 +58,7 @@ void folders_put(struct folders *folders, struct folder *folder);
 
 /* Makes durable what was made so far. */
 int folders_sync_made(struct folders *folders);
-/* The same, and every file on the root's file system. An error says only that this is not certain: ask for
- * each. */
+/* The same, and every file on the root's file system. An error only says: not certain, ask for each. */
 int folders_sync_all(struct folders *folders);
 /* fsync() of a file or folder; what a file system cannot sync at all counts as synced. */
 int folders_sync_one(int fd);

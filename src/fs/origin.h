@@ -32,8 +32,7 @@ struct source {
   struct seen seen;
   bool has_overlap; /* of two trees that arrive in one place, each name has to be looked up */
   size_t prefix_size;
-  uint8_t
-      name[NAME_BYTES_MAX + 1 + 1 + NAME_COMPONENT_BYTES_MAX]; /* where the walk stands; one too long fits */
+  uint8_t name[NAME_BYTES_MAX + 2 + NAME_COMPONENT_BYTES_MAX]; /* where the walk stands, or one too long */
   struct origin origins[];
 };
 

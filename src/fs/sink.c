@@ -170,7 +170,8 @@ static int reserve(int fd, uint64_t size) {
   return 0;
 }
 
-/* An fd or an error; file->part is the name it got. */
+/* An fd or an error; file->part is the name it got, one that the rules for names refuse to everything
+ * received. */
 static int create_part(struct sink *sink, struct sink_file *file, const struct folder *folder) {
   for (int i = 0; i < NAME_TRIES; i++) {
     pthread_mutex_lock(&sink->lock);

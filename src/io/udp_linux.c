@@ -48,8 +48,7 @@ static int get(int fd, int level, int name) {
   return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
 }
 
-/* The FORCE options pass the administrator's limit where we may; the plain ones take what the limit leaves.
- */
+/* The FORCE options pass the administrator's limit where we may; the plain ones take what it leaves. */
 static int size_buffer(int fd, int force_name, int name) {
   if (!set(fd, SOL_SOCKET, force_name, UDP_BUFFER_BYTES)) set(fd, SOL_SOCKET, name, UDP_BUFFER_BYTES);
   return get(fd, SOL_SOCKET, name);

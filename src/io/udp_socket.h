@@ -2,8 +2,7 @@
  *
  * udp.c decides (families, retries, what counts as sent, when offload is given up); udp_linux.c speaks to the
  * kernel in batches. Another system brings one file with these functions, by sendto and recvfrom, and those
- * of wait_linux.c, by poll.
- */
+ * of wait_linux.c, by poll. */
 #ifndef UDPCP_IO_UDP_SOCKET_H
 #define UDPCP_IO_UDP_SOCKET_H
 

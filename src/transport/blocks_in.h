@@ -9,7 +9,7 @@
 #include "udpcp/wire.h"
 
 enum {
-  BLOCKS_IN_MAX = 4096, /* not yet taken by the user: as many as a sender may have open */
+  BLOCKS_IN_MAX = 4096,       /* not yet taken by the user: as many as a sender may have open */
   BLOCK_FRAGMENT_RANGES = 64, /* holes a block may have */
   BLOCKS_FINISHED_RANGES = 4096,
 };

@@ -19,13 +19,13 @@ void conn_set_state(struct conn *conn, enum conn_state state) {
   conn->state = state;
 }
 
-static int space_init(struct space *space, uint32_t ring, enum ack_memory memory, size_t crypto_bytes) {
+static int space_init(struct space *space, uint32_t ring, uint32_t pieces_max, enum ack_memory memory) {
   space->live = true;
   loss_init(&space->loss);
-  int error = sent_packets_init(&space->sent, ring);
+  int error = sent_packets_init(&space->sent, ring, pieces_max);
   if (!error) error = ack_tracker_init(&space->acks, memory);
-  if (!error) error = stream_send_init(&space->crypto_out, crypto_bytes);
-  if (!error) error = stream_recv_init(&space->crypto_in, crypto_bytes);
+  if (!error) error = stream_send_init(&space->crypto_out, CRYPTO_BYTES_MAX);
+  if (!error) error = stream_recv_init(&space->crypto_in, CRYPTO_BYTES_MAX);
   return error;
 }
 
@@ -42,16 +42,23 @@ void conn_drop_space(struct conn *conn, enum crypto_level level) {
   space_clear(&conn->spaces[level]);
 }
 
+/* A client not heard from again gets no more memory than its first round trip can use. */
+static uint64_t first_window(const struct conn *conn) {
+  uint64_t window = conn->config.window_bytes, least = pool_class_bytes(POOL_CLASSES - 1);
+  return conn->role == ROLE_SERVER && window > least ? least : window;
+}
+
 static int init_parts(struct conn *conn) {
   uint32_t ring = conn->role == ROLE_CLIENT ? SENT_RING_CLIENT : SENT_RING_SERVER;
-  int error = space_init(&conn->spaces[LEVEL_INITIAL], SENT_RING_HANDSHAKE, ACK_SHORT, CRYPTO_BYTES_MAX);
-  if (!error)
-    error = space_init(&conn->spaces[LEVEL_HANDSHAKE], SENT_RING_HANDSHAKE, ACK_SHORT, CRYPTO_BYTES_MAX);
-  if (!error) error = space_init(&conn->spaces[LEVEL_DATA], ring, ACK_LONG, CRYPTO_BYTES_MAX);
+  /* A datagram of the least size carries a little less than that of a fragment. */
+  uint32_t pieces_max = (uint32_t)(conn->config.datagram_bytes_max / FRAGMENT_BYTES_MIN + 1);
+  int error = space_init(&conn->spaces[LEVEL_INITIAL], SENT_RING_HANDSHAKE, 1, ACK_SHORT);
+  if (!error) error = space_init(&conn->spaces[LEVEL_HANDSHAKE], SENT_RING_HANDSHAKE, 1, ACK_SHORT);
+  if (!error) error = space_init(&conn->spaces[LEVEL_DATA], ring, pieces_max, ACK_LONG);
   if (!error) error = stream_send_init(&conn->control_out, CONTROL_BYTES_MAX);
   if (!error) error = stream_recv_init(&conn->control_in, CONTROL_BYTES_MAX);
   if (!error) error = blocks_out_init(&conn->blocks_out);
-  if (!error) error = blocks_in_init(&conn->blocks_in, conn->config.pool, conn->config.window_bytes);
+  if (!error) error = blocks_in_init(&conn->blocks_in, conn->config.pool, first_window(conn));
   return error;
 }
 
@@ -87,7 +94,9 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
   conn->original_cid = config->role == ROLE_CLIENT ? config->peer_cid : config->original_cid;
   conn->started_ns = conn->last_received_ns = now_ns;
   conn->grant_at_ns = now_ns + GRANT_INTERVAL_NS;
-  conn->idle_timeout_ns = config->idle_timeout_ns;
+  conn->idle_timeout_ns = config->idle_timeout_ns < NS_PER_MS          ? NS_PER_MS
+                          : config->idle_timeout_ns > IDLE_TIMEOUT_MAX ? IDLE_TIMEOUT_MAX
+                                                                       : config->idle_timeout_ns;
   conn->paced_until_ns = TIME_NEVER;
   conn->ack_packets_told = ACK_PACKETS_DEFAULT;
   conn->ack_delay_told_ns = ACK_DELAY_NS_DEFAULT;
@@ -157,6 +166,7 @@ static void establish(struct conn *conn, uint64_t now_ns) {
   conn_set_state(conn, CONN_ESTABLISHED);
   if (conn->role == ROLE_CLIENT) {
     conn->established_event = true;
+    conn->ping_pending = true; /* the server waits for a sign that its answer came */
     /* The server's flight is complete: nothing more is owed at this level by either side. */
     conn_drop_space(conn, LEVEL_INITIAL);
     mtu_probe_enable(&conn->mtu, now_ns);
@@ -242,13 +252,23 @@ static uint64_t keepalive_deadline(const struct conn *conn) {
   return since_ns + conn->idle_timeout_ns / KEEPALIVE_PARTS;
 }
 
+/* Whether a packet of that level could leave now: a deadline that nobody can meet must not wake us. */
+static bool may_leave(const struct conn *conn, enum crypto_level level) {
+  size_t bytes_min = level == LEVEL_DATA ? PATH_BYTES_MIN : DATAGRAM_BYTES_MIN;
+  return conn->spaces[level].live && !sent_packets_is_full(&conn->spaces[level].sent) &&
+         path_allowance(&conn->path) >= bytes_min &&
+         conn->crypto.ops->send_level(conn->crypto.state) >= level;
+}
+
 /* Deadlines of what wants to be sent. */
 static uint64_t sending_deadline(const struct conn *conn) {
-  uint64_t deadline_ns = earlier(conn->paced_until_ns, conn->path.challenge_at_ns);
-  if (conn->path.validated) deadline_ns = earlier(deadline_ns, mtu_probe_deadline(&conn->mtu));
+  uint64_t deadline_ns = TIME_NEVER;
   for (int level = 0; level < CRYPTO_LEVELS; level++)
-    if (conn->spaces[level].live) deadline_ns = earlier(deadline_ns, conn->spaces[level].acks.deadline_ns);
-  return deadline_ns;
+    if (may_leave(conn, (enum crypto_level)level))
+      deadline_ns = earlier(deadline_ns, conn->spaces[level].acks.deadline_ns);
+  if (!may_leave(conn, LEVEL_DATA)) return deadline_ns;
+  deadline_ns = earlier(deadline_ns, earlier(conn->paced_until_ns, conn->path.challenge_at_ns));
+  return conn->path.validated ? earlier(deadline_ns, mtu_probe_deadline(&conn->mtu)) : deadline_ns;
 }
 
 uint64_t conn_next_timeout(const struct conn *conn) {

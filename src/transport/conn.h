@@ -31,8 +31,10 @@ enum {
   ACKS_PER_WINDOW = 16, /* asked of the peer by ACK_FREQUENCY; HyStart++ wants 8 samples a round */
   ACK_PACKETS_MAX = 128,
   ACK_DELAY_NS_MIN = 50000,
-  PATH_BYTES_MIN = 128, /* less than this is not worth a datagram to an address not yet validated */
+  FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
+  PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
+#define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
 
@@ -88,7 +90,7 @@ struct conn {
   uint64_t paced_until_ns; /* set when the pacer ended the sending, else TIME_NEVER */
 
   /* one loss event: from the first loss until a packet sent after it is acknowledged */
-  uint64_t episode_lost, episode_spurious, episode_end;
+  uint64_t episode_lost, episode_spurious, episode_first, episode_end;
 
   bool established_event, closed_event; /* waiting to be taken */
   uint64_t control_told;                /* in-order bytes the last CONTROL event covered */

@@ -195,8 +195,8 @@ static void on_retry(struct conn *conn, const struct packet *packet, const uint8
 
 static void on_versions(struct conn *conn, const struct packet *packet, const uint8_t *datagram,
                         size_t size) {
-  if (conn->role != ROLE_CLIENT || conn->had_answer || !cid_equal(&packet->source, &conn->original_cid))
-    return;
+  if (conn->role != ROLE_CLIENT || conn->had_answer || conn->token_size > 0) return;
+  if (!cid_equal(&packet->source, &conn->original_cid)) return;
   struct reader reader;
   reader_init(&reader, datagram + packet->header_size, size - packet->header_size);
   while (reader_left(&reader) >= sizeof(uint32_t))
@@ -257,8 +257,10 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
     path_on_new_address(&conn->path, arrival->now_ns, from, prng_next(&conn->prng));
     path_on_received(&conn->path, size);
   }
-  if (arrival->level == LEVEL_DATA && !conn->confirmed) {
+  if (arrival->level == LEVEL_DATA && !conn->confirmed && conn->state == CONN_ESTABLISHED) {
     conn->confirmed = conn->ready_pending = conn->established_event = true;
+    conn->blocks_in.window = conn->config.window_bytes;
+    if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
     conn_drop_space(conn, LEVEL_INITIAL);
     conn_drop_space(conn, LEVEL_HANDSHAKE);
     mtu_probe_enable(&conn->mtu, arrival->now_ns);

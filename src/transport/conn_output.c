@@ -131,7 +131,11 @@ static size_t next_handshake_packet(struct conn *conn, uint64_t now_ns, enum cry
   if (!space->live || conn->crypto.ops->send_level(conn->crypto.state) < level) return 0;
   bool crypto = stream_send_pending(&space->crypto_out) || space->probes_owed > 0;
   if (!crypto && !ack_tracker_is_due(&space->acks, now_ns)) return 0;
-  if (path_allowance(&conn->path) < DATAGRAM_BYTES_MIN || !sent_packets_have_room(&space->sent)) return 0;
+  if (path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return 0;
+  if (!sent_packets_have_room(&space->sent)) {
+    space->probes_owed = 0;
+    return 0;
+  }
   struct build build;
   build_begin(&build, conn, now_ns, level == LEVEL_INITIAL ? PACKET_INITIAL : PACKET_HANDSHAKE, bytes,
               DATAGRAM_BYTES_MIN);
@@ -292,10 +296,16 @@ static size_t next_ping_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
 
 static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
   struct space *space = &conn->spaces[LEVEL_DATA];
-  if (limit < PATH_BYTES_MIN || !sent_packets_have_room(&space->sent)) return 0;
+  if (limit < PATH_BYTES_MIN) return 0;
+  if (!sent_packets_have_room(&space->sent)) {
+    space->probes_owed = 0; /* those sent have to do: the next timeout makes room for more */
+    conn->app_limited = true;
+    return 0;
+  }
   size_t size = next_mtu_probe(conn, now_ns, bytes);
   if (size > 0) return size;
-  bool blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
+  bool has_blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
+  bool blocks = has_blocks && limit >= DATAGRAM_BYTES_MIN; /* the address limit cuts no crumbs */
   bool data = blocks || stream_send_pending(&conn->control_out);
   enum permission permission = data ? may_send(conn, now_ns) : MAY_SEND;
   size = next_frames_packet(conn, now_ns, bytes, limit, permission);
@@ -310,9 +320,9 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
 static enum crypto_level close_level(struct conn *conn) {
   bool initial = conn->spaces[LEVEL_INITIAL].live;
   if (conn->crypto.ops->send_level(conn->crypto.state) < LEVEL_DATA) return LEVEL_INITIAL;
-  if (conn->role == ROLE_CLIENT || !initial || conn->closed_in_initial) return LEVEL_DATA;
-  conn->closed_in_initial = true;
-  return LEVEL_INITIAL;
+  if (conn->role == ROLE_CLIENT || !initial) return LEVEL_DATA;
+  conn->closed_in_initial = !conn->closed_in_initial; /* by turns */
+  return conn->closed_in_initial ? LEVEL_INITIAL : LEVEL_DATA;
 }
 
 static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {

@@ -62,13 +62,14 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   batch->event.largest_lost_sent_ns = packet->sent_ns;
   if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
     batch->event.persistent = true;
+  if (level != LEVEL_DATA) return;
   if (number >= conn->episode_end) {
     conn->episode_lost = conn->episode_spurious = 0;
+    conn->episode_first = number;
     conn->episode_end = sent->next;
   }
   conn->episode_lost++;
-  if (level == LEVEL_DATA && mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size))
-    conn_apply_mtu(conn, now_ns);
+  if (mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
 }
 
 static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level,
@@ -95,7 +96,7 @@ static void detect_losses(struct conn *conn, uint64_t now_ns, enum crypto_level 
 static void on_spurious(struct conn *conn, uint64_t now_ns, enum crypto_level level, uint64_t number) {
   conn->stats.packets_spurious++;
   loss_on_spurious(&conn->spaces[level].loss, &conn->spaces[level].sent, number);
-  if (level != LEVEL_DATA || number >= conn->episode_end) return;
+  if (level != LEVEL_DATA || number < conn->episode_first || number >= conn->episode_end) return;
   if (++conn->episode_spurious == conn->episode_lost)
     conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
 }
@@ -129,7 +130,7 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
     if (!packet || packet->state == SENT_ACKED) continue;
     bool in_flight =
         packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_MOVED;
-    if (in_flight) event->bytes_acked += packet->size;
+    if (in_flight && !(packet->flags & SENT_MTU_PROBE)) event->bytes_acked += packet->size;
     if (in_flight && (event->largest_sent_ns == 0 || number > event->largest_acked)) {
       event->largest_acked = number;
       event->largest_sent_ns = packet->sent_ns;
@@ -187,7 +188,8 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     sent_packets_remember(&space->sent, ack->ranges[i].first, end);
   }
   sample_rtt(conn, level, ack, &event);
-  if (event.largest_sent_ns != 0) space->loss.probe_count = 0;
+  bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
+  if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (event.bytes_acked > 0 && level == LEVEL_DATA) {
     conn->congestion.ops->on_ack(&conn->congestion, &event);
@@ -198,6 +200,12 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
 
 /* ---- timers ---- */
 
+/* A server that has spent what our address allows is silent until it hears from us (RFC 9002 section
+ * 6.2.2.1). */
+static bool must_ask(const struct conn *conn) {
+  return conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
+}
+
 static uint64_t space_deadline(const struct conn *conn, int level) {
   const struct space *space = &conn->spaces[level];
   if (!space->live) return TIME_NEVER;
@@ -205,7 +213,10 @@ static uint64_t space_deadline(const struct conn *conn, int level) {
   if (time_ns != TIME_NEVER) return time_ns;
   /* A probe still owed, or one the address limit forbids, needs no second timer: what unblocks it wakes us.
    */
-  if (space->probes_owed > 0 || path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return TIME_NEVER;
+  size_t bytes_min = level == LEVEL_DATA ? PATH_BYTES_MIN : DATAGRAM_BYTES_MIN;
+  if (space->probes_owed > 0 || path_allowance(&conn->path) < bytes_min) return TIME_NEVER;
+  if (level == LEVEL_INITIAL && must_ask(conn))
+    return loss_next_probe_ns(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
   return loss_probe_deadline(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
 }
 
@@ -229,10 +240,13 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
   if (!sent_packets_lowest(&space->sent, &number)) return;
   struct lost_batch batch = {.run_next = UINT64_MAX};
   uint32_t moved = 0;
+  bool is_full = sent_packets_is_full(&space->sent); /* no place for probes unless the lowest give way */
   for (; number < space->sent.next && moved < LOSS_PROBES; number++) {
     struct sent_packet *packet = sent_packets_find(&space->sent, number);
-    if (packet->state != SENT_IN_FLIGHT) continue;
-    if (!sent_packets_have_room(&space->sent)) { /* no place for a probe unless something gives way */
+    bool counts = packet->state == SENT_IN_FLIGHT ||
+                  (is_full && (packet->state == SENT_MOVING || packet->state == SENT_MOVED));
+    if (!counts) continue;
+    if (is_full) {
       settle_lost(conn, now_ns, level, packet, number, &batch);
     } else if (!(packet->flags & SENT_MTU_PROBE)) {
       resend_content(conn, level, packet, number);

@@ -72,6 +72,8 @@ static void sweep_half_open(struct listener *listener) {
   listener->half_open_count = kept;
 }
 
+/* A first flight that comes again from elsewhere (the client moved in the middle of its handshake) makes a
+ * connection of its own: the client goes on with whichever answer it hears, the other one is forgotten. */
 static struct conn *find_half_open(struct listener *listener, const struct packet *packet,
                                    const struct address *from) {
   for (uint32_t i = 0; i < listener->half_open_count; i++) {
@@ -174,6 +176,7 @@ static struct conn *accept_new(struct listener *listener, uint64_t now_ns, const
   struct cid original = packet->destination;
   bool validated = token_check(listener->config.token_key, now_ns, listener->config.token_lifetime_ns, from,
                                &packet->destination, packet->token, packet->token_size, &original);
+  if (packet->token_size > 0 && !validated) return NULL; /* too old, or not ours */
   sweep_half_open(listener);
   if (!validated && listener->half_open_count >= listener->config.half_open_max) {
     *reply_size = answer_retry(listener, now_ns, packet, from, reply);

@@ -36,7 +36,11 @@ void loss_on_spurious(struct loss *loss, const struct sent_packets *sent, uint64
 
 uint64_t loss_probe_deadline(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,
                              uint64_t max_ack_delay_ns) {
-  if (sent->eliciting_in_flight == 0) return TIME_NEVER;
+  return sent->eliciting_in_flight > 0 ? loss_next_probe_ns(loss, sent, rtt, max_ack_delay_ns) : TIME_NEVER;
+}
+
+uint64_t loss_next_probe_ns(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,
+                            uint64_t max_ack_delay_ns) {
   uint64_t interval_ns = rtt_probe_timeout_ns(rtt, max_ack_delay_ns);
   uint64_t limit_ns = interval_ns > LOSS_PROBE_INTERVAL_MAX ? interval_ns : LOSS_PROBE_INTERVAL_MAX;
   for (uint32_t i = 0; i < loss->probe_count && interval_ns < limit_ns; i++)

@@ -35,6 +35,9 @@ void loss_on_spurious(struct loss *loss, const struct sent_packets *sent, uint64
 /* When a probe is due: absolute, TIME_NEVER when nothing is in flight. */
 uint64_t loss_probe_deadline(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,
                              uint64_t max_ack_delay_ns);
+/* The same, whether or not anything is in flight. */
+uint64_t loss_next_probe_ns(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,
+                            uint64_t max_ack_delay_ns);
 /* RFC 9002 section 7.6: nothing sent in a span of three probe timeouts came through. */
 bool loss_is_persistent(uint64_t first_lost_ns, uint64_t last_lost_ns, const struct rtt *rtt,
                         uint64_t max_ack_delay_ns);

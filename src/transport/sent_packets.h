@@ -35,7 +35,10 @@ enum sent_flags {
 struct sent_packet {
   uint64_t sent_ns;
   uint64_t ack_largest;
-  uint64_t stream_offset;
+  union {
+    uint64_t stream_offset;
+    uint64_t lost_at; /* of a fragment: its place in the queue, once it is there */
+  };
   uint32_t slot, offset, length;
   uint16_t stream_size;
   uint16_t size; /* UDP payload */
@@ -49,7 +52,7 @@ struct lost_fragment {
 
 struct sent_packets {
   struct sent_packet *ring;
-  uint32_t mask;
+  uint32_t mask, lost_mask;
   uint64_t tail;  /* lowest number still in the ring */
   uint64_t first; /* no packet below this is in flight */
   uint64_t next;  /* number the next packet gets */
@@ -58,17 +61,21 @@ struct sent_packets {
   bool has_acked;
   struct range acked_storage[SENT_ACKED_RANGES_MAX];
   struct ranges acked;
-  struct lost_fragment *lost; /* a queue in a ring of the same size: never more than were in flight at once */
+  struct lost_fragment
+      *lost; /* a queue in a ring: what was in flight at once, perhaps cut into smaller pieces */
   uint64_t lost_head, lost_tail;
   uint64_t last_eliciting_ns; /* when the newest ack-eliciting packet was sent */
   uint32_t eliciting_in_flight;
 };
 
-/* `capacity`: a power of two. ERR_NO_MEMORY. */
-int sent_packets_init(struct sent_packets *sent, uint32_t capacity);
+/* `capacity`: a power of two. `pieces_max`: how many a lost fragment may have to be cut into when the
+ * datagrams have become smaller. ERR_NO_MEMORY. */
+int sent_packets_init(struct sent_packets *sent, uint32_t capacity, uint32_t pieces_max);
 void sent_packets_clear(struct sent_packets *sent);
 /* Whether one more packet can be recorded. */
 bool sent_packets_have_room(struct sent_packets *sent);
+/* The same question without making room. */
+bool sent_packets_is_full(const struct sent_packets *sent);
 /* Records packet number sent->next; ack-eliciting ones are in flight from now on. */
 void sent_packets_add(struct sent_packets *sent, const struct sent_packet *packet);
 /* NULL when the number was never sent or has left the ring. */
@@ -83,7 +90,7 @@ bool sent_packets_new_run(const struct sent_packets *sent, uint64_t first, uint6
 void sent_packets_remember(struct sent_packets *sent, uint64_t first, uint64_t end);
 
 /* Queues the fragment of a packet to be sent again. */
-void sent_packets_queue_lost(struct sent_packets *sent, uint64_t number, const struct sent_packet *packet);
+void sent_packets_queue_lost(struct sent_packets *sent, uint64_t number, struct sent_packet *packet);
 /* The next lost fragment that was not acknowledged late; stays in the queue. NULL when there is none. */
 struct lost_fragment *sent_packets_next_lost(struct sent_packets *sent);
 /* The first `length` bytes of that fragment have been sent again. */

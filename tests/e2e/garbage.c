@@ -76,7 +76,7 @@ static size_t read_first(const char *path, uint8_t *bytes) {
 static void throw_at(uint16_t port, long count, const char *first_path) {
   struct sockaddr_in to = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct timespec pause = {.tv_nsec = 500000};
+  struct timespec pause = {.tv_nsec = 1000000};
   uint8_t first[DATAGRAM_BYTES], bytes[DATAGRAM_BYTES];
   size_t first_size = read_first(first_path, first);
   int fd = open_socket();

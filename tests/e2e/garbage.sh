@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 count=${COUNT:-200000}
-grows_kib_max=8192
+grows_kib_max=${GROWS_KIB_MAX:-8192}
 garbage=$work/garbage
 
 # listening FILE: sets listening to the port it names.
@@ -26,7 +26,7 @@ learn_first_packet() {
 
 stands_and_stays_small() {
   fresh from to
-  random_file "$work/from/honest" 3000000
+  random_file "$work/from/honest" 10000000
   receive "$work/to" || return 1
   sends 0 "$work/from/honest" 127.0.0.1 || return 1
   rm "$work/to/honest"
@@ -36,7 +36,7 @@ stands_and_stays_small() {
   thrower=$!
   running+=("$thrower")
   sleep 0.3
-  sends 0 --bwlimit 20MB "$work/from/honest" 127.0.0.1 && same "$work/from" "$work/to" || return 1
+  sends 0 --bwlimit 4MB "$work/from/honest" 127.0.0.1 && same "$work/from" "$work/to" || return 1
   leaves "$thrower" 60 0 || return 1
   is_running "$receiver" || { why="the receiver has fallen: $(tail -n 3 "$receiver_log")" && return 1; }
   after=$(resident_kib "$receiver")

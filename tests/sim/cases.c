@@ -175,6 +175,11 @@ static void nobody_there(struct scenario *scenario) {
   scenario->expect = EXPECT_END;
 }
 
+static void not_admitted(struct scenario *scenario) {
+  scenario->is_refused = true;
+  scenario->expect = EXPECT_END;
+}
+
 static void version_mismatch(struct scenario *scenario) {
   scenario->is_foreign = true;
   scenario->expect = EXPECT_VERSION;
@@ -193,13 +198,24 @@ static void too_many_clients(struct scenario *scenario) {
   scenario->expect = EXPECT_END;
 }
 
-static void tail_loss(struct scenario *scenario) {
+/* Small enough to try the loss of each of its datagrams, the last one included. */
+static void sweep(struct scenario *scenario) {
   make_slow(scenario);
-  scenario->talk[CLIENT].blocks = 1;
-  scenario->talk[CLIENT].block_bytes_min = scenario->talk[CLIENT].block_bytes_max = 7000;
-  scenario->talk[CLIENT].control_bytes = 0;
-  scenario->talk[SERVER].blocks = 0;
-  scenario->talk[SERVER].control_bytes = 0;
+  scenario->talk[CLIENT] = (struct talk_plan){
+      .blocks = 2, .block_bytes_min = 5000, .block_bytes_max = 5000, .control_bytes = 1500};
+  scenario->talk[SERVER] = (struct talk_plan){
+      .blocks = 1, .block_bytes_min = 2000, .block_bytes_max = 2000, .control_bytes = 10};
+}
+
+static void sweep_token(struct scenario *scenario) {
+  sweep(scenario);
+  scenario->half_open_max = 0;
+}
+
+/* The server has the last word. */
+static void sweep_server_closes(struct scenario *scenario) {
+  sweep(scenario);
+  scenario->closer = SERVER;
 }
 
 static void tiny_windows(struct scenario *scenario) {
@@ -275,7 +291,10 @@ static const struct {
     {"version-mismatch", LAYER_CONN, version_mismatch},
     {"four-clients", LAYER_CONN, four_clients},
     {"too-many-clients", LAYER_CONN, too_many_clients},
-    {"tail-loss", LAYER_CONN, tail_loss},
+    {"sweep-conn", LAYER_CONN, sweep},
+    {"sweep-token", LAYER_CONN, sweep_token},
+    {"sweep-server-closes", LAYER_CONN, sweep_server_closes},
+    {"not-admitted", LAYER_CONN, not_admitted},
     {"tiny-windows", LAYER_CONN, tiny_windows},
     {"starved-pool", LAYER_CONN, starved_pool},
     {"small-blocks", LAYER_CONN, small_blocks},
@@ -299,6 +318,7 @@ static const struct {
     {"tree-receiver-dies", LAYER_TRANSFER, case_tree_receiver_dies},
     {"tree-sender-dies", LAYER_TRANSFER, case_tree_sender_dies},
     {"tree-four-clients", LAYER_TRANSFER, case_tree_four_clients},
+    {"sweep-tree", LAYER_TRANSFER, case_sweep_tree},
     {"tree-100000", LAYER_TRANSFER, case_tree_100000},
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };

@@ -124,6 +124,13 @@ void case_tree_four_clients(struct scenario *scenario) {
   scenario->host[SERVER].pool_bytes = 4 << 20;
 }
 
+void case_sweep_tree(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->tree.files = 4;
+  scenario->tree.folders = 1;
+  scenario->tree.file_bytes_max = 5000;
+}
+
 void case_tree_100000(struct scenario *scenario) {
   case_tree(scenario);
   scenario->is_clean = false;

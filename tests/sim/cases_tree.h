@@ -19,6 +19,7 @@ void case_tree_interrupted(struct scenario *scenario);
 void case_tree_receiver_dies(struct scenario *scenario);
 void case_tree_sender_dies(struct scenario *scenario);
 void case_tree_four_clients(struct scenario *scenario);
+void case_sweep_tree(struct scenario *scenario);
 void case_tree_100000(struct scenario *scenario);
 
 #endif

@@ -151,6 +151,9 @@ static void trouble_hosts(struct draw *draw, enum trouble trouble) {
     break;
   case TROUBLE_STRAYS:
     scenario->stray_every_ns = log_between(draw, 100 * NS_PER_US, 100 * NS_PER_MS);
+    /* Whoever is always faster than the true path can lead a connection astray (RFC 9000 section 9.3.3). */
+    scenario->strangers_race = one_in(draw, 4);
+    if (scenario->strangers_race) scenario->expect = EXPECT_END;
     break;
   case TROUBLE_NAPS:
     for (enum side side = CLIENT; side < SIDES; side++)
@@ -212,6 +215,7 @@ static void draw_tree(struct draw *draw, uint64_t budget) {
   for (enum fate fate = FATE_FINE + 1; fate < FATES; fate++)
     if (one_in(draw, 6)) tree->fate_permille[fate] = (uint16_t)below(draw, 80);
   tree->dry_run = one_in(draw, 25);
+  if (one_in(draw, 12)) tree->sink_bytes_max = log_between(draw, 1, budget);
 }
 
 /* The smallest window in which the largest block fits, or much more. */
@@ -259,6 +263,7 @@ static void draw_link(struct draw *draw) {
 static void draw_early_end(struct draw *draw) {
   struct scenario *scenario = draw->scenario;
   scenario->expect = EXPECT_END;
+  scenario->stray_every_ns = 0; /* copies would come through where nothing else does */
   for (enum side side = CLIENT; side < SIDES; side++) {
     scenario->host[side].idle_timeout_ns = log_between(draw, 500 * NS_PER_MS, 30 * NS_PER_S);
     scenario->host[side].handshake_timeout_ns = log_between(draw, 500 * NS_PER_MS, 30 * NS_PER_S);
@@ -310,6 +315,14 @@ void scenario_draw(struct scenario *scenario, uint64_t seed, enum layer layer) {
   /* A token is good for one address only: a client that moves before it is let in stays outside. */
   for (unsigned i = 0; scenario->half_open_max < 2 && i < REBINDS_MAX; i++)
     if (scenario->rebind_at_ns[i] > 0) scenario->rebind_at_ns[i] += 10 * NS_PER_S;
+  if (layer == LAYER_TRANSFER && one_in(&draw, 30)) {
+    scenario->mended_permille = (uint32_t)between(&draw, 1, 100);
+    scenario->expect = EXPECT_END;
+  }
+  if (one_in(&draw, 40)) {
+    scenario->conns_max = 1;
+    scenario->expect = EXPECT_END;
+  }
   scenario->is_clean = max == 0 && draw.profile->is_fast;
   if (one_in(&draw, 8)) draw_early_end(&draw);
   scenario_set_limits(scenario);

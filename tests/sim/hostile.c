@@ -1,8 +1,9 @@
 /* hostile: see hostile.h. A stranger cannot read a connection's packets as they pass, but may have caught a copy of an
- * old one, and can write whatever it likes into a datagram, the server's address as its sender included. */
+ * old one (or even of one that is still on its way), and can write whatever it likes into a datagram, the server's address as its sender included. */
 #include "hostile.h"
 
 #include "content.h"
+#include "trace.h"
 #include "udpcp/wire.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ struct hostile {
   struct {
     uint8_t *bytes;
     size_t size;
+    uint64_t at_ns; /* may be used from then on */
   } copy[SIDES];
 };
 
@@ -38,12 +40,17 @@ void hostile_overhear(struct world *world, enum side side, const uint8_t *bytes,
   if (world->scenario->stray_every_ns == 0) return;
   struct hostile *hostile = hostile_of(world);
   uint64_t passed = hostile->passed[side]++;
+  if (hostile->copy[side].at_ns > world->now_ns) return;
   if (passed > 1 && prng_below(&hostile->prng, OVERHEARD_EVERY) != 0) return;
   free(hostile->copy[side].bytes);
   hostile->copy[side].bytes = malloc(size);
   assert(hostile->copy[side].bytes && "out of memory");
   memcpy(hostile->copy[side].bytes, bytes, size);
   hostile->copy[side].size = size;
+  hostile->copy[side].at_ns = world->now_ns;
+  if (world->scenario->strangers_race) return;
+  const struct link_config *link = &world->scenario->link[0][side == CLIENT ? UP : DOWN];
+  hostile->copy[side].at_ns += 2 * (link->delay_ns + link->jitter_ns + link->reorder_hold_ns);
 }
 
 /* ---- strangers ---- */
@@ -51,12 +58,13 @@ void hostile_overhear(struct world *world, enum side side, const uint8_t *bytes,
 enum stray { STRAY_NOISE, STRAY_REPLAY, STRAY_OTHER_VERSION, STRAY_DAMAGED, STRAYS };
 
 /* A datagram to that side; its size. */
-static size_t make_stray(struct hostile *hostile, enum side side, uint8_t bytes[NOISE_BYTES_MAX]) {
+static size_t make_stray(struct hostile *hostile, uint64_t now_ns, enum side side, uint8_t bytes[NOISE_BYTES_MAX]) {
   enum stray kind = (enum stray)prng_below(&hostile->prng, STRAYS);
   size_t size = 1 + prng_below(&hostile->prng, NOISE_BYTES_MAX);
   content_fill(prng_next(&hostile->prng), 0, bytes, size);
-  const uint8_t *copy = hostile->copy[side == SERVER ? CLIENT : SERVER].bytes;
-  size_t copy_size = hostile->copy[side == SERVER ? CLIENT : SERVER].size;
+  enum side speaker = side == SERVER ? CLIENT : SERVER;
+  const uint8_t *copy = hostile->copy[speaker].at_ns <= now_ns ? hostile->copy[speaker].bytes : NULL;
+  size_t copy_size = hostile->copy[speaker].size;
   if ((kind == STRAY_REPLAY || kind == STRAY_DAMAGED) && copy && copy_size <= NOISE_BYTES_MAX) {
     size = copy_size;
     memcpy(bytes, copy, size);
@@ -73,6 +81,7 @@ static void stray_to_server(struct world *world, struct hostile *hostile, const 
   unsigned stranger = (unsigned)prng_below(&hostile->prng, STRAYS_MAX);
   if (stranger >= world->stray_count) stranger = world->stray_count < STRAYS_MAX ? world->stray_count++ : 0;
   world->stray_route[stranger].bytes_in += size;
+  trace_note(world, "stranger %u sends %zu bytes", stranger, size);
   struct address from = address_of_stranger(stranger);
   struct arrival arrival = {.bytes = malloc(size), .size = size};
   assert(arrival.bytes && "out of memory");
@@ -88,6 +97,7 @@ static void stray_to_client(struct world *world, struct hostile *hostile, const 
   struct arrival arrival = {.bytes = malloc(size), .size = size};
   assert(arrival.bytes && "out of memory");
   memcpy(arrival.bytes, bytes, size);
+  client->route[client->generation].has_heard = true; /* it may be a copy of what is still on its way there */
   end_on_datagram(client->end, &from, &arrival);
   free(arrival.bytes);
   end_pump(client->end);
@@ -106,7 +116,7 @@ static void on_stray(void *subject, void *detail) {
   world->strays++;
   enum side side = (enum side)prng_below(&hostile->prng, SIDES);
   uint8_t bytes[NOISE_BYTES_MAX];
-  size_t size = make_stray(hostile, side, bytes);
+  size_t size = make_stray(hostile, world->now_ns, side, bytes);
   if (side == SERVER)
     stray_to_server(world, hostile, bytes, size);
   else
@@ -138,15 +148,14 @@ uint8_t *hostile_mend(struct world *world, const uint8_t *bytes, size_t size) {
   uint8_t *copy = malloc(size);
   assert(copy && "out of memory");
   memcpy(copy, bytes, size);
-  uint8_t *payload = copy + packet.header_size;
-  size_t payload_size = packet.payload_size - CHECKSUM_BYTES;
-  payload[prng_below(&hostile->prng, payload_size)] ^= (uint8_t)(1 + prng_below(&hostile->prng, 255));
-  /* The checksum knows no key, so any handshake's first level makes the right one. */
-  struct crypto crypto = crypto_plain_new(ROLE_CLIENT);
-  int error = crypto.ops->seal(crypto.state, LEVEL_INITIAL, packet.key_phase, packet.number, copy, packet.header_size,
-                               payload, payload_size, payload);
-  assert(error == 0);
-  crypto.ops->free(crypto.state);
+  /* Whatever else the checksum is mixed with: the change of the hash is the change of the checksum. */
+  size_t covered = size - CHECKSUM_BYTES;
+  uint64_t change = hash_64(copy, covered);
+  copy[packet.header_size + prng_below(&hostile->prng, packet.payload_size - CHECKSUM_BYTES)] ^=
+      (uint8_t)(1 + prng_below(&hostile->prng, 255));
+  change ^= hash_64(copy, covered);
+  for (size_t i = 0; i < CHECKSUM_BYTES; i++)
+    copy[size - 1 - i] ^= (uint8_t)(change >> 8 * i);
   return copy;
 }
 

@@ -25,6 +25,11 @@ static struct crypto new_server_crypto(void *context) {
   return crypto_plain_new(ROLE_SERVER);
 }
 
+static bool admit_nobody(void *context, const struct address *from) {
+  (void)context, (void)from;
+  return false;
+}
+
 static struct conn_config config_of(struct world *world, enum side side, struct pool *pool) {
   const struct host_plan *plan = &world->scenario->host[side];
   return (struct conn_config){
@@ -69,6 +74,7 @@ static void open_server(struct world *world) {
       .token_lifetime_ns = 30 * NS_PER_S,
       .random = listener_random,
       .new_crypto = new_server_crypto,
+      .admits = scenario->is_refused ? admit_nobody : NULL,
       .conn = config_of(world, SERVER, world->server_pool),
   };
   listener_random(config.token_key, sizeof(config.token_key));

@@ -112,10 +112,12 @@ struct scenario {
   uint64_t rebind_at_ns[REBINDS_MAX]; /* the clients get another address; 0: not */
   uint64_t old_address_for_ns;        /* so long datagrams to the old one still arrive */
   uint64_t stray_every_ns;            /* somebody else's datagrams, to both ends; 0: none */
+  bool strangers_race;                /* their copies may arrive before the originals */
   struct drop drops[DROPS_MAX];
   unsigned drop_count;
   uint32_t mended_permille; /* packets damaged in a way their checksum does not show */
   bool is_foreign;          /* the server speaks another version */
+  bool is_refused;          /* it admits nobody, and says nothing */
 
   enum expectation expect;
   bool is_clean; /* nothing may be sent twice */

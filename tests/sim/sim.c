@@ -3,10 +3,11 @@
  *
  *   sim --seeds N [--first S]       named cases, planted faults, then N drawn scenarios
  *   sim --seed S [--trace]          one of them, told in detail
- *   sim --case NAME [--trace]       one named case
+ *   sim --case NAME [--trace]       one named case; --drop up:N, --drop down:N lose a datagram of it
  *   sim --self-test                 the planted faults only: is each one found?
  *   --layer conn|transfer           only this one; else even seeds are conn, odd ones transfer */
 #include "cases.h"
+#include "sweep.h"
 #include "world.h"
 
 #include <getopt.h>
@@ -25,6 +26,8 @@ struct options {
   bool has_seed, trace, self_test, cases_only;
   const char *name;
   int layer; /* -1: both */
+  struct drop drops[DROPS_MAX];
+  unsigned drop_count;
 };
 
 static struct {
@@ -58,6 +61,13 @@ static void guarded_run(const struct scenario *scenario, bool trace, struct verd
     require(verdict, false, "no assertion fails", "see stderr");
   }
   is_guarded = 0;
+}
+
+static void sweep_one(const struct scenario *scenario, struct verdict *verdict, uint64_t sent[WAYS]) {
+  struct outcome_counts before = totals.counts;
+  guarded_run(scenario, false, verdict);
+  sent[UP] = totals.counts.first_sent[UP] - before.first_sent[UP];
+  sent[DOWN] = totals.counts.first_sent[DOWN] - before.first_sent[DOWN];
 }
 
 /* ---- runs ---- */
@@ -95,6 +105,23 @@ static void run_seed(const struct options *options, uint64_t seed) {
   free(scenario);
 }
 
+/* The case with some datagrams missing; without --drop, with all the ones and twos of them. */
+static void run_sweep(const struct options *options, struct scenario *scenario, const char *label) {
+  struct verdict verdict = {0};
+  snprintf(running, sizeof(running), "FAIL %s: a sanitizer stopped it\n", label);
+  unsigned runs = sweep_run(scenario, &verdict, sweep_one);
+  if (options->name) printf("%s: %u runs\n", label, runs);
+  if (!verdict.failed) {
+    totals.passed++;
+    return;
+  }
+  totals.failed++;
+  printf("FAIL %s: %s (replay: build/sim --case %s --trace", label, verdict.text, scenario->name);
+  for (unsigned i = 0; i < scenario->drop_count; i++)
+    printf(" --drop %s:%" PRIu64, scenario->drops[i].way == UP ? "up" : "down", scenario->drops[i].index);
+  printf(")\n");
+}
+
 static void run_cases(const struct options *options) {
   struct scenario *scenario = malloc(sizeof(*scenario));
   if (!scenario) abort();
@@ -106,6 +133,12 @@ static void run_cases(const struct options *options) {
     char label[64], replay[96];
     snprintf(label, sizeof(label), "case %s", scenario->name);
     snprintf(replay, sizeof(replay), "--case %s", scenario->name);
+    if (strncmp(scenario->name, "sweep-", 6) == 0 && options->drop_count == 0 && !options->trace) {
+      run_sweep(options, scenario, label);
+      continue;
+    }
+    memcpy(scenario->drops, options->drops, sizeof(options->drops));
+    scenario->drop_count = options->drop_count;
     judge(scenario, options, label, replay);
   }
   free(scenario);
@@ -142,8 +175,17 @@ static void run_self_test(const struct options *options) {
 
 static int usage(void) {
   fprintf(stderr, "usage: sim [--seeds N] [--first S] [--seed S] [--case NAME] [--self-test] [--trace]\n"
-                  "           [--layer conn|transfer]\n");
+                  "           [--layer conn|transfer] [--drop up:N|down:N]\n");
   return 1;
+}
+
+static bool parse_drop(const char *text, struct options *options) {
+  const char *colon = strchr(text, ':');
+  if (!colon || options->drop_count == DROPS_MAX) return false;
+  bool is_up = strncmp(text, "up:", 3) == 0;
+  if (!is_up && strncmp(text, "down:", 5) != 0) return false;
+  options->drops[options->drop_count++] = (struct drop){is_up ? UP : DOWN, strtoull(colon + 1, NULL, 10)};
+  return true;
 }
 
 static bool parse(int argc, char **argv, struct options *options) {
@@ -151,7 +193,8 @@ static bool parse(int argc, char **argv, struct options *options) {
       {"seeds", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'f'},
       {"seed", required_argument, NULL, 's'},  {"case", required_argument, NULL, 'c'},
       {"layer", required_argument, NULL, 'l'}, {"self-test", no_argument, NULL, 't'},
-      {"trace", no_argument, NULL, 'v'},       {0},
+      {"trace", no_argument, NULL, 'v'},       {"drop", required_argument, NULL, 'd'},
+      {0},
   };
   int option;
   while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -172,6 +215,9 @@ static bool parse(int argc, char **argv, struct options *options) {
     case 'l':
       options->layer = strcmp(optarg, "conn") == 0 ? LAYER_CONN : strcmp(optarg, "transfer") == 0 ? LAYER_TRANSFER : -1;
       if (options->layer < 0) return false;
+      break;
+    case 'd':
+      if (!parse_drop(optarg, options)) return false;
       break;
     case 't':
       options->self_test = true;

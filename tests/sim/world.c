@@ -102,6 +102,7 @@ static void send_to_client(struct world *world, const struct end *end, const uin
     bool is_stranger = stranger < world->stray_count;
     if (!require(&world->verdict, is_stranger, "datagrams go where somebody asked", "to nobody")) return;
     world->stray_route[stranger].bytes_out += size;
+    trace_note(world, "stranger %u gets %zu bytes", stranger, size);
     check_amplification(world, &world->stray_route[stranger]);
     return;
   }
@@ -166,6 +167,7 @@ static void count(const struct world *world, struct outcome_counts *counts) {
   counts->datagrams += world->datagrams[CLIENT] + world->datagrams[SERVER];
   for (unsigned i = 0; i < world->scenario->clients; i++)
     for (enum way way = UP; way < WAYS; way++) {
+      if (i == 0) counts->first_sent[way] += world->client[i].lane[way].sent;
       counts->lost += lane_losses(&world->client[i].lane[way]);
       counts->bytes += world->client[i].ledger[way].bytes_received;
     }

@@ -68,6 +68,7 @@ struct world {
 
 struct outcome_counts { /* what a run was like, for statistics */
   uint64_t datagrams, steps, lost, simulated_ns, bytes;
+  uint64_t first_sent[WAYS]; /* datagrams of the first client's lanes */
 };
 
 /* Runs the scenario; the verdict tells whether every property held. */

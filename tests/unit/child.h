@@ -9,6 +9,7 @@
 #define CHILD_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -74,10 +75,22 @@ static inline void child_refuse_call(long call, int errno_value) {
   child_refuse_call_with(call, -1, errno_value);
 }
 
-/* Namespaces of its own: as root directly, else inside a user namespace. */
+static inline void child_write_map(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  CHILD_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+  close(fd);
+}
+
+/* Namespaces of its own: as root directly, else as the root of a user namespace. */
 static inline void child_unshare(int namespaces) {
+  char users[32], groups[32];
+  snprintf(users, sizeof(users), "0 %u 1", (unsigned)geteuid());
+  snprintf(groups, sizeof(groups), "0 %u 1", (unsigned)getegid());
   if (unshare(namespaces) == 0) return;
   CHILD_CHECK(unshare(CLONE_NEWUSER | namespaces) == 0);
+  child_write_map("/proc/self/setgroups", "deny");
+  child_write_map("/proc/self/uid_map", users);
+  child_write_map("/proc/self/gid_map", groups);
 }
 
 /* A network with nothing but a loopback of that MTU. */

@@ -14,6 +14,7 @@ enum fault {
   FAULT_VANISHED,   /* gone when it is opened */
   FAULT_CHANGED,    /* something else when it was read to its end */
   FAULT_UNREADABLE, /* an I/O error in its last block */
+  FAULT_BROKEN,     /* an I/O error in its second block */
   /* at the sink */
   FAULT_THERE, /* stands there already, the same */
   FAULT_TAKEN, /* something different stands there */
@@ -102,6 +103,7 @@ static inline int memory_read(void *source, void *file, uint64_t offset, uint8_t
   const struct memory_file *found = file;
   CU_ASSERT_FATAL(offset + size <= found->entry.size);
   if (found->fault == FAULT_UNREADABLE && offset + size == found->entry.size) return ERR_IO;
+  if (found->fault == FAULT_BROKEN && offset == BLOCK_DATA_BYTES) return ERR_IO;
   for (size_t i = 0; i < size; i++)
     bytes[i] = memory_byte(found, offset + i);
   return 0;

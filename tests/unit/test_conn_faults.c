@@ -19,8 +19,8 @@ struct datagram {
 
 struct pipe {
   struct datagram queue[QUEUE_MAX];
-  unsigned head, tail, seen;
-  size_t lose_above, lose_from; /* sizes that do not pass: above the one, or of at least the other */
+  unsigned head, tail;
+  size_t lose_from; /* datagrams of at least so many bytes do not pass */
   uint64_t dark_until_ns;
   unsigned lose_first; /* so many more datagrams are lost */
   unsigned copies;     /* delivered once and so many times more */
@@ -32,7 +32,6 @@ struct end {
   unsigned established, blocks_received, blocks_acked, closed, spins;
   size_t control_received;
   struct conn_event last_closed;
-  bool established_after_close;
 };
 
 static struct world {
@@ -63,15 +62,11 @@ static struct conn_config config_of(enum crypto_role role) {
                               .seed = 7};
 }
 
-static void world_begin(const struct conn_config *client, const struct conn_config *server) {
-  struct conn_config config = client ? *client : config_of(ROLE_CLIENT);
+static struct conn *new_end(enum crypto_role role, const struct conn_config *wanted) {
+  struct conn_config config = wanted ? *wanted : config_of(role);
   config.pool = world.pool;
-  config.crypto = crypto_plain_new(ROLE_CLIENT);
-  world.client.conn = conn_new(&config, world.now_ns);
-  config = server ? *server : config_of(ROLE_SERVER);
-  config.pool = world.pool;
-  config.crypto = crypto_plain_new(ROLE_SERVER);
-  world.server.conn = conn_new(&config, world.now_ns);
+  config.crypto = crypto_plain_new(role);
+  return conn_new(&config, world.now_ns);
 }
 
 static void world_init(const struct conn_config *client, const struct conn_config *server) {
@@ -79,7 +74,8 @@ static void world_init(const struct conn_config *client, const struct conn_confi
   world.now_ns = NS_PER_S;
   world.client_address = home;
   world.pool = pool_new(64 << 20);
-  world_begin(client, server);
+  world.client.conn = new_end(ROLE_CLIENT, client);
+  world.server.conn = new_end(ROLE_SERVER, server);
 }
 
 static void world_free(void) {
@@ -92,8 +88,6 @@ static void world_free(void) {
 }
 
 static bool is_lost(struct pipe *pipe, size_t size) {
-  pipe->seen++;
-  if (pipe->lose_above > 0 && size > pipe->lose_above) return true;
   if (pipe->lose_from > 0 && size >= pipe->lose_from) return true;
   if (world.now_ns < pipe->dark_until_ns) return true;
   return pipe->lose_first > 0 && pipe->lose_first-- > 0;
@@ -119,7 +113,8 @@ static bool drain(struct end *end, bool is_client) {
     bool reaches = is_client || address_equal(&to, &world.client_address);
     if (is_lost(&end->out, size) || !reaches) continue;
     for (unsigned i = 0; i <= end->out.copies; i++)
-      put(&end->out, world.now_ns + DELAY_NS, is_client ? &world.client_address : &server_address, bytes, size);
+      put(&end->out, world.now_ns + DELAY_NS, is_client ? &world.client_address : &server_address, bytes,
+          size);
   }
   return any;
 }
@@ -129,10 +124,7 @@ static void take_events(struct end *end) {
   uint8_t bytes[1000];
   size_t size;
   while (conn_next_event(end->conn, &event)) {
-    if (event.type == CONN_EVENT_ESTABLISHED) {
-      end->established++;
-      end->established_after_close |= end->conn->state == CONN_CLOSING;
-    }
+    if (event.type == CONN_EVENT_ESTABLISHED) end->established++;
     if (event.type == CONN_EVENT_BLOCK_ACKED) end->blocks_acked++;
     if (event.type == CONN_EVENT_CONTROL)
       while ((size = conn_read(end->conn, bytes, sizeof(bytes))) > 0)
@@ -183,7 +175,7 @@ static void run(uint64_t limit_ns) {
     next_ns = earlier(next_ns, conn_next_timeout(world.client.conn));
     next_ns = earlier(next_ns, conn_next_timeout(world.server.conn));
     if (next_ns > end_ns) next_ns = end_ns;
-    world.now_ns = next_ns > world.now_ns ? next_ns : world.now_ns + NS_PER_US;
+    world.now_ns = next_ns > world.now_ns ? next_ns : world.now_ns + NS_PER_MS / 10;
   }
 }
 
@@ -238,8 +230,8 @@ static size_t forge(struct end *from, enum packet_type type, const struct frame 
   struct writer header;
   writer_init(&header, bytes, size);
   packet_write(&packet, &header);
-  conn->crypto.ops->seal(conn->crypto.state, level, 0, packet.number, bytes, size, payload, writer_used(&writer),
-                         bytes + size);
+  conn->crypto.ops->seal(conn->crypto.state, level, 0, packet.number, bytes, size, payload,
+                         writer_used(&writer), bytes + size);
   return size + packet.payload_size;
 }
 
@@ -493,7 +485,6 @@ static void no_byte_counts_twice_when_all_is_doubled_and_replayed(void) {
   CU_ASSERT_EQUAL(stats.block_bytes_received, 6 * 50000);
   CU_ASSERT(stats.packets_duplicate >= sent - 3);
   CU_ASSERT_TRUE(address_equal(&world.server.conn->path.peer, &home));
-  run(NS_PER_S);
   CU_ASSERT_EQUAL(world.server.blocks_received, 6);
   world_free();
 }
@@ -504,5 +495,6 @@ UNIT_MAIN(UNIT_CASE(rules_broken_once_established), UNIT_CASE(rules_broken_in_th
           UNIT_CASE(what_cannot_be_acknowledged_makes_nobody_spin),
           UNIT_CASE(a_tiny_ping_from_a_new_address_makes_nobody_spin),
           UNIT_CASE(a_handshake_goes_on_when_the_answers_are_lost),
-          UNIT_CASE(a_client_refused_at_once_is_no_session), UNIT_CASE(a_refusal_is_repeated_until_it_is_heard),
+          UNIT_CASE(a_client_refused_at_once_is_no_session),
+          UNIT_CASE(a_refusal_is_repeated_until_it_is_heard),
           UNIT_CASE(no_byte_counts_twice_when_all_is_doubled_and_replayed))

@@ -12,7 +12,7 @@ static struct rtt rtt;
 /* `count` packets, one a millisecond, over a path of 40 ms. */
 static void start(int count) {
   loss_init(&loss);
-  CU_ASSERT_EQUAL_FATAL(sent_packets_init(&sent, 64), 0);
+  CU_ASSERT_EQUAL_FATAL(sent_packets_init(&sent, 64, 1), 0);
   rtt = (struct rtt){.latest_ns = 40 * MS,
                      .smoothed_ns = 40 * MS,
                      .variation_ns = 5 * MS,

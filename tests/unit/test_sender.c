@@ -171,6 +171,29 @@ static void stays_within_the_bytes_of_names(void) {
   scene_free(&scene);
 }
 
+static void announces_more_than_the_stream_holds_at_once(void) {
+  struct scene scene;
+  scene_init(&scene);
+  char name[61];
+  memset(name, 'x', sizeof(name));
+  name[60] = 0;
+  for (unsigned i = 0; i < 4000; i++) {
+    for (unsigned digit = 0, value = i; digit < 4; digit++, value /= 10)
+      name[digit] = (char)('0' + value % 10); /* the lowest first, so that neighbours share nothing */
+    memory_add(&scene.source, ENTRY_FILE, name, 0);
+  }
+  begin(&scene);
+  struct message grant = welcome;
+  grant.welcome.objects_ahead = OBJECTS_AHEAD_MAX;
+  grant.welcome.name_bytes_ahead = VARINT_MAX;
+  say(&scene, grant);
+  play(&scene, 1000);
+  CU_ASSERT_EQUAL(scene.heard[MESSAGE_ENTRY], 4000);
+  CU_ASSERT_EQUAL(scene.heard[MESSAGE_DIGEST], 4000);
+  CU_ASSERT_EQUAL(scene.end.end.objects, 4000);
+  scene_free(&scene);
+}
+
 static void sends_one_mib_unasked(void) {
   struct scene scene;
   scene_init(&scene);
@@ -249,6 +272,22 @@ static void reports_what_cannot_be_announced(void) {
   CU_ASSERT_TRUE(scene.report.at_source);
   CU_ASSERT_EQUAL(scene.progress.objects_failed, 3);
   CU_ASSERT_EQUAL(scene.progress.objects_seen, 4);
+  scene_free(&scene);
+}
+
+static void gives_up_a_file_it_cannot_read(void) {
+  struct scene scene;
+  scene_init(&scene);
+  memory_add(&scene.source, ENTRY_FILE, "large", 8 << 20)->fault = FAULT_BROKEN;
+  begin(&scene);
+  CU_ASSERT_EQUAL(scene.heard[MESSAGE_DIGEST], 1); /* without waiting to be asked for the rest */
+  CU_ASSERT_EQUAL(scene.digest.digest.failure, FAILURE_IO);
+  CU_ASSERT_EQUAL(scene.source.open_count, 0);
+  say(&scene, welcome);
+  say_result(&scene, 0, 1, RESULT_FAILED);
+  play(&scene, 100);
+  CU_ASSERT_EQUAL(scene.report.error, ERR_IO); /* its own error, not the one it was told */
+  CU_ASSERT_TRUE(scene.report.at_source);
   scene_free(&scene);
 }
 
@@ -354,7 +393,8 @@ static void refuses_a_block(void) {
 }
 
 UNIT_MAIN(UNIT_CASE(begins_without_waiting_for_the_welcome), UNIT_CASE(stays_within_the_bytes_of_names),
-          UNIT_CASE(sends_one_mib_unasked), UNIT_CASE(stops_when_the_receiver_has_it),
-          UNIT_CASE(walks_no_further_than_reports_are_taken), UNIT_CASE(reports_what_cannot_be_announced),
+          UNIT_CASE(announces_more_than_the_stream_holds_at_once), UNIT_CASE(sends_one_mib_unasked),
+          UNIT_CASE(stops_when_the_receiver_has_it), UNIT_CASE(walks_no_further_than_reports_are_taken),
+          UNIT_CASE(reports_what_cannot_be_announced), UNIT_CASE(gives_up_a_file_it_cannot_read),
           UNIT_CASE(a_dry_run_sends_no_data), UNIT_CASE(refuses_what_cannot_be_true),
           UNIT_CASE(refuses_answers_given_twice), UNIT_CASE(refuses_a_block))

@@ -5,7 +5,7 @@
 
 static struct sent_packets sent;
 
-static void start(uint32_t capacity) { CU_ASSERT_EQUAL_FATAL(sent_packets_init(&sent, capacity), 0); }
+static void start(uint32_t capacity) { CU_ASSERT_EQUAL_FATAL(sent_packets_init(&sent, capacity, 1), 0); }
 
 static void add(uint16_t size, uint16_t flags) {
   sent_packets_add(&sent,

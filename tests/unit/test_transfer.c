@@ -42,7 +42,7 @@ static void run_init(struct run *run, uint64_t seed, unsigned loss_percent) {
 
 static struct memory_file *add(struct run *run, enum entry_kind kind, const char *name, uint64_t size,
                                enum fault fault) {
-  bool is_at_source = fault <= FAULT_UNREADABLE;
+  bool is_at_source = fault <= FAULT_BROKEN;
   struct memory_file *file = memory_add(&run->source, kind, name, size);
   struct memory_file *target = memory_add(&run->sink, kind, name, size);
   (is_at_source ? file : target)->fault = fault;

@@ -64,7 +64,8 @@ static inline int unit_run(const char *file, const struct unit_case *cases, size
   unsigned added = 0;
   for (size_t i = 0; i < count; i++) {
     if (!strstr(cases[i].name, part)) continue;
-    assert(CU_add_test(suite, cases[i].name, cases[i].run) && "two cases must not share a name");
+    CU_add_test(suite, cases[i].name, cases[i].run);
+    assert(CU_get_error() == CUE_SUCCESS && "no case is listed twice");
     added++;
   }
   CU_set_test_start_handler(unit_on_start);
