@@ -2,6 +2,7 @@
  * each. A connection becomes a session when its handshake is done and the client has been heard from again;
  * what ends before was none, and is not spoken of. All share one pool of memory for blocks, so that together
  * they stay bounded. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ enum {
   POOL_BYTES = 64 << 20,   /* blocks in work, of all sessions */
   WINDOW_BYTES = 32 << 20, /* of one session, as far as the pool allows */
   FILE_THREADS = 2,
-  HALF_OPEN_MAX = 16, /* more must come with a token */
+  HALF_OPEN_MAX = 16,       /* more must come with a token */
+  TABLE_BYTES = 512 * 1024, /* allocations from this size on are tables, not buffers of the pool */
   CONNECT_S_MAX = 10,
 };
 #define TOKEN_LIFETIME_NS (15 * NS_PER_S)
@@ -195,6 +197,16 @@ static uint64_t on_tick(void *context, uint64_t now_ns) {
 }
 
 /* ---- beginning and end ---- */
+/* A connection's tables are large and for the most part never touched, and whoever sends first packets makes
+ * us allocate and free them. Mapped each for itself they cost only the pages that are used, and go back when
+ * freed; without this, the C library would after the first ones keep them in its heap and clear them to the
+ * last byte. */
+static void tame_memory(void) {
+#ifdef M_MMAP_THRESHOLD
+  mallopt(M_MMAP_THRESHOLD, TABLE_BYTES);
+#endif
+}
+
 static struct listener *new_listener(struct receiving *receiving) {
   const struct options *options = &receiving->options;
   uint64_t connect_s = options->timeout_s < CONNECT_S_MAX ? options->timeout_s : CONNECT_S_MAX;
@@ -310,6 +322,7 @@ int command_recv(int argc, char **argv) {
   text_escape((const uint8_t *)options->arguments[0], strlen(options->arguments[0]), shown, sizeof shown);
   receiving.sink = open_folder(options, shown);
   if (!receiving.sink) return EXIT_FILES;
+  tame_memory();
   receiving.draws = !options->quiet && say_has_status();
   receiving.pool = pool_new(POOL_BYTES);
   receiving.listener = receiving.pool ? new_listener(&receiving) : NULL;

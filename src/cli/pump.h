@@ -7,7 +7,7 @@
 #include "report.h"
 #include "udpcp/io.h"
 
-enum { SESSIONS_MAX = 32 };
+enum { SESSIONS_MAX = 128 };
 
 /* One connection and what is done over it. */
 struct session {

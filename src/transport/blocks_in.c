@@ -10,12 +10,12 @@
 #define NONE UINT32_MAX
 
 int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window) {
-  *in = (struct blocks_in){
-      .pool = pool, .window = window, .free = NONE, .last = NONE, .ready_head = NONE, .ready_tail = NONE};
+  *in = (struct blocks_in){.pool = pool, .window = window, .free = NONE, .last = NONE};
   in->slots = calloc(BLOCKS_IN_MAX, sizeof(*in->slots));
   in->buckets = malloc(BLOCKS_IN_MAX * sizeof(*in->buckets));
   in->finished_storage = calloc(BLOCKS_FINISHED_RANGES, sizeof(*in->finished_storage));
-  if (!in->slots || !in->buckets || !in->finished_storage) {
+  in->ready = calloc(BLOCKS_READY_MAX, sizeof(*in->ready));
+  if (!in->slots || !in->buckets || !in->finished_storage || !in->ready) {
     blocks_in_clear(in);
     return ERR_NO_MEMORY;
   }
@@ -28,12 +28,17 @@ int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window) {
 void blocks_in_clear(struct blocks_in *in) {
   for (uint32_t i = 0; in->slots && i < in->used; i++)
     if (in->slots[i].bytes) pool_put(in->pool, in->slots[i].bytes, in->slots[i].size_class);
+  uint8_t *bytes;
+  size_t size;
+  unsigned size_class;
+  while (blocks_in_take(in, &bytes, &size, &size_class))
+    pool_put(in->pool, bytes, size_class);
   if (in->granted > in->released) pool_take_back(in->pool, in->granted - in->released);
   free(in->slots);
   free(in->buckets);
+  free(in->ready);
   free(in->finished_storage);
-  *in = (struct blocks_in){
-      .pool = in->pool, .free = NONE, .last = NONE, .ready_head = NONE, .ready_tail = NONE};
+  *in = (struct blocks_in){.pool = in->pool, .free = NONE, .last = NONE};
 }
 
 static uint32_t *bucket_of(const struct blocks_in *in, uint64_t number) {
@@ -78,20 +83,47 @@ static int open_block(struct blocks_in *in, const struct block_header *header, s
   return 0;
 }
 
-static void move_to_ready(struct blocks_in *in, struct block_in *block) {
+static bool ready_has_room(const struct blocks_in *in) {
+  return in->ready_tail - in->ready_head < BLOCKS_READY_MAX;
+}
+
+static void push_ready(struct blocks_in *in, uint8_t *bytes, size_t size, uint8_t size_class) {
+  assert(ready_has_room(in));
+  in->ready[in->ready_tail++ % BLOCKS_READY_MAX] =
+      (struct block_ready){.bytes = bytes, .size = (uint32_t)size, .size_class = size_class};
+}
+
+/* The block is whole: its buffer goes to the user, its slot is free. */
+static void finish_block(struct blocks_in *in, struct block_in *block) {
   uint32_t slot = (uint32_t)(block - in->slots);
   uint32_t *link = bucket_of(in, block->number);
   while (*link != slot)
     link = &in->slots[*link].next;
   *link = block->next;
-  block->next = NONE;
-  if (in->ready_head == NONE)
-    in->ready_head = slot;
-  else
-    in->slots[in->ready_tail].next = slot;
-  in->ready_tail = slot;
+  push_ready(in, block->bytes, block->size, block->size_class);
+  block->bytes = NULL;
+  block->next = in->free;
+  in->free = slot;
   in->partial--;
   in->last = NONE;
+}
+
+/* Most small blocks come in one piece and need no slot. */
+static int take_whole(struct blocks_in *in, const struct block_header *header, const uint8_t *bytes,
+                      size_t size) {
+  size_t capacity = pool_class_bytes(header->size_class);
+  if (in->granted - in->opened < capacity) return ERR_NO_SPACE;
+  uint8_t *buffer = ready_has_room(in) ? pool_get(in->pool, header->size_class) : NULL;
+  if (!buffer) return ERR_AGAIN;
+  if (ranges_add(&in->finished, header->number, header->number + 1) != 0) {
+    pool_put(in->pool, buffer, header->size_class);
+    return ERR_AGAIN;
+  }
+  memcpy(buffer, bytes, size);
+  in->opened += capacity;
+  in->bytes_received += size;
+  push_ready(in, buffer, size, header->size_class);
+  return 0;
 }
 
 static bool contradicts(const struct block_in *block, const struct block_header *header, size_t size) {
@@ -118,6 +150,7 @@ int blocks_in_on_fragment(struct blocks_in *in, const struct block_header *heade
   struct block_in *block = find(in, header->number);
   if (!block) {
     if (ranges_contains(&in->finished, header->number, header->number + 1)) return 0;
+    if (header->offset == 0 && header->fin) return take_whole(in, header, bytes, size);
     int error = open_block(in, header, &block);
     if (error) return error;
   }
@@ -126,29 +159,25 @@ int blocks_in_on_fragment(struct blocks_in *in, const struct block_header *heade
   uint32_t fresh = count_new(&block->have, header->offset, end);
   bool completes =
       (header->fin || block->size > 0) && block->received + fresh == (header->fin ? end : block->size);
+  if (completes && !ready_has_room(in)) return ERR_AGAIN;
   if (completes && ranges_add(&in->finished, header->number, header->number + 1) != 0) return ERR_AGAIN;
   if (!completes && ranges_add(&block->have, header->offset, end) != 0) return ERR_AGAIN;
   if (fresh > 0) memcpy(block->bytes + header->offset, bytes, size);
   block->received += fresh;
   in->bytes_received += fresh;
   if (header->fin) block->size = (uint32_t)end;
-  if (completes) move_to_ready(in, block);
+  if (completes) finish_block(in, block);
   return 0;
 }
 
-bool blocks_in_is_ready(const struct blocks_in *in) { return in->ready_head != NONE; }
+bool blocks_in_is_ready(const struct blocks_in *in) { return in->ready_head != in->ready_tail; }
 
 bool blocks_in_take(struct blocks_in *in, uint8_t **bytes, size_t *size, unsigned *size_class) {
-  uint32_t slot = in->ready_head;
-  if (slot == NONE) return false;
-  struct block_in *block = &in->slots[slot];
+  if (!blocks_in_is_ready(in)) return false;
+  const struct block_ready *block = &in->ready[in->ready_head++ % BLOCKS_READY_MAX];
   *bytes = block->bytes;
   *size = block->size;
   *size_class = block->size_class;
-  block->bytes = NULL;
-  in->ready_head = block->next;
-  block->next = in->free;
-  in->free = slot;
   return true;
 }
 

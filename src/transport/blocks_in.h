@@ -9,20 +9,28 @@
 #include "udpcp/wire.h"
 
 enum {
-  BLOCKS_IN_MAX = 4096,       /* not yet taken by the user: as many as a sender may have open */
+  BLOCKS_IN_MAX = 1024,       /* partly received at once */
+  BLOCKS_READY_MAX = 4096,    /* whole, not yet taken by the user: as many as a sender may have open */
   BLOCK_FRAGMENT_RANGES = 64, /* holes a block may have */
   BLOCKS_FINISHED_RANGES = 4096,
 };
 
+/* A block of which fragments are missing. */
 struct block_in {
   uint64_t number;
   uint8_t *bytes;
   uint32_t size;     /* known once the last fragment is here, else 0 */
   uint32_t received; /* bytes */
-  uint32_t next;     /* free, hash bucket or finished list */
+  uint32_t next;     /* free list or hash bucket */
   uint8_t size_class;
   struct ranges have;
   struct range storage[BLOCK_FRAGMENT_RANGES];
+};
+
+struct block_ready {
+  uint8_t *bytes;
+  uint32_t size;
+  uint8_t size_class;
 };
 
 struct blocks_in {
@@ -30,7 +38,8 @@ struct blocks_in {
   struct block_in *slots;
   uint32_t *buckets;               /* BLOCKS_IN_MAX of them */
   uint32_t used, free, last;       /* last: slot of the previous fragment, most likely the next one's too */
-  uint32_t ready_head, ready_tail; /* whole blocks waiting for their event, oldest first */
+  struct block_ready *ready;       /* ring of BLOCKS_READY_MAX, oldest at head */
+  uint32_t ready_head, ready_tail; /* counted on without end */
   uint32_t partial;                /* slots that hold a block not yet whole */
   struct range *finished_storage;
   struct ranges finished; /* numbers of whole blocks */

@@ -2,6 +2,7 @@
 # A tree of many small files and a few large ones over a link that loses, reorders, repeats and damages
 # packets: what arrives is the same to the bit, and no datagram is larger than the path carries. FULL=1:
 # 2,000 files up to 64 MiB.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 trouble=(--delay 1ms --rate 300Mbit --loss 5% --reorder 2% --duplicate 1% --corrupt 0.1%)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What everybody does: one file, a tree, odd names, several senders, and the rules for what is already there.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 one_file() {

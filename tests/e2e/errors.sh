@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that can go wrong, and what is said then: exit status, one clear line, and nothing half done
 # left.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # ---- the command line ----
@@ -226,6 +227,25 @@ disk_is_full() {
     { why="left there: $(cat "$work/tiny.list")" && return 1; }
 }
 
+# In a network of its own this machine has a public address, and the sender comes from it.
+a_stranger_is_ignored() {
+  fresh to
+  random_file "$work/a" 10
+  local unshare=(unshare -n)
+  [ "$(id -u)" = 0 ] || unshare=(unshare -rn)
+  # shellcheck disable=SC2016 # for the inner shell
+  timeout -k 2 20 "${unshare[@]}" bash -c '
+    ip link set lo up && ip address add 203.0.113.5/32 dev lo || exit 99
+    "$1" recv -v "$2/to" 2>"$2/stranger.log" & receiver=$!
+    sleep 0.5
+    "$1" send --timeout 1 "$2/a" 203.0.113.5 2>"$2/send.log"; status=$?
+    "$1" send "$2/a" 127.0.0.1 2>>"$2/send.log" || status=98
+    kill "$receiver"; wait; exit $status' - "$program" "$work"
+  status=$?
+  [ "$status" = 35 ] || { why="left with $status, not 35: $(tail -n 2 "$work/send.log")" && return 1; }
+  says "$work/stranger.log" 'ignored 203.0.113.5:' && cmp "$work/a" "$work/to/a"
+}
+
 it 'bad options' bad_options
 it 'bad environment' bad_environment
 it 'help and version' help_is_help
@@ -239,6 +259,9 @@ it 'no such folder' no_folder
 it 'not a folder' not_a_folder
 it 'a folder that cannot be written' not_writable
 it 'no path at all' no_path_at_all
+if unshare -n true 2>/dev/null || unshare -rn true 2>/dev/null; then
+  it 'a stranger is ignored' a_stranger_is_ignored
+fi
 it 'the receiver is killed' the_receiver_is_killed
 it 'the receiver hangs' the_receiver_hangs
 it 'the sender is killed' the_sender_is_killed

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # 200,000 datagrams that no sender would send: the receiver neither falls nor grows, and an honest transfer
 # beside them, and even one whose every datagram comes with damaged copies, arrives whole.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 count=${COUNT:-200000}

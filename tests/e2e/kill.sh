@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Either end is killed at any moment, again and again: a file under its final name is always whole, and the
 # next try brings the rest. ROUNDS=n tries of each kind.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 rounds=${ROUNDS:-5}

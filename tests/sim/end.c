@@ -176,8 +176,9 @@ void end_pump(struct end *end) {
 }
 
 void end_note_arrival(struct end *end, const struct arrival *arrival) {
-  /* Once established, an end listens to packets of data only. */
-  bool counts = arrival->is_intact && arrival->size > 0 && (!end->is_established || !(arrival->bytes[0] & 0x80));
+  /* Once established, an end listens to packets of data only, and to its partner only. */
+  bool is_data = arrival->size > 0 && !(arrival->bytes[0] & 0x80) && arrival->note.is_partner;
+  bool counts = arrival->is_intact && (!end->is_established || is_data);
   if (counts && !end->is_closed) {
     end->heard_ns = end->world->now_ns;
     end->was_told |= arrival->note.is_closing && end->is_established;

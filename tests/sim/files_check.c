@@ -175,7 +175,7 @@ void tree_check(struct tree *tree, const struct world *world, unsigned number) {
   if (partner && is_sink_alive) check_outcome(tree, partner);
   for (uint32_t i = 0; i < tree->count; i++)
     check_stand(tree, &tree->files[i], is_sink_alive);
-  if (world->scenario->expect != EXPECT_COMPLETE) return;
+  if (world->scenario->expect != EXPECT_COMPLETE || !partner || client->has_moved_early) return;
   require(tree->verdict, tree->progress[CLIENT].outcome == OUTCOME_COMPLETE, "everybody ends well",
           "client: outcome %d, \"%s\"", (int)tree->progress[CLIENT].outcome, tree->progress[CLIENT].reason);
   bool is_complete = tree->progress[SERVER].outcome == OUTCOME_COMPLETE;

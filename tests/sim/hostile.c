@@ -144,14 +144,15 @@ uint8_t *hostile_mend(struct world *world, const uint8_t *bytes, size_t size) {
   struct packet packet;
   if (prng_below(&hostile->prng, 1000) >= permille) return NULL;
   if (packet_read(&packet, bytes, size) != 0 || packet.type != PACKET_BLOCK) return NULL;
-  if (packet.payload_size <= CHECKSUM_BYTES) return NULL;
+  /* Only contents: a block whose trailer names another file would be dropped, and waited for in vain. */
+  if (packet.payload_size < 2 * POOL_TRAILER_BYTES + CHECKSUM_BYTES) return NULL;
   uint8_t *copy = malloc(size);
   assert(copy && "out of memory");
   memcpy(copy, bytes, size);
   /* Whatever else the checksum is mixed with: the change of the hash is the change of the checksum. */
   size_t covered = size - CHECKSUM_BYTES;
   uint64_t change = hash_64(copy, covered);
-  copy[packet.header_size + prng_below(&hostile->prng, packet.payload_size - CHECKSUM_BYTES)] ^=
+  copy[packet.header_size + prng_below(&hostile->prng, packet.payload_size / 2)] ^=
       (uint8_t)(1 + prng_below(&hostile->prng, 255));
   change ^= hash_64(copy, covered);
   for (size_t i = 0; i < CHECKSUM_BYTES; i++)

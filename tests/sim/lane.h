@@ -12,6 +12,7 @@ struct lane_note {
   unsigned generation; /* of the client's address */
   bool has_heard;      /* the client had received something at that address */
   bool is_closing;     /* the sender had called conn_close */
+  bool is_partner;     /* the sender is the end that was established with the other one */
 };
 
 enum lane_fate { LANE_PASSED, LANE_LOST, LANE_DARK, LANE_TOO_LARGE, LANE_QUEUE_FULL, LANE_CUT, LANE_DAMAGED };

@@ -62,6 +62,7 @@ static void on_rebind(void *subject, void *detail) {
   for (unsigned i = 0; i < world->scenario->clients; i++) {
     struct client *client = &world->client[i];
     client->generation++;
+    client->has_moved_early |= !client->partner;
     client->old_until_ns = world->now_ns + world->scenario->old_address_for_ns;
   }
   trace_note(world, "the clients have other addresses");
@@ -110,7 +111,7 @@ static void send_to_client(struct world *world, const struct end *end, const uin
   client->route[generation].bytes_out += size;
   if (world->scenario->fault == FAULT_AMPLIFY) client->route[generation].bytes_out += 3 * size;
   check_amplification(world, &client->route[generation]);
-  struct lane_note note = {.generation = generation, .is_closing = end && end->has_called_close};
+  struct lane_note note = {.generation = generation, .is_closing = end && end->has_called_close, .is_partner = end && (!client->partner || end == client->partner)};
   put_on_lane(world, DOWN, number, bytes, size, &note);
 }
 
@@ -128,7 +129,8 @@ void world_send(struct world *world, struct end *end, const uint8_t *bytes, size
   require(&world->verdict, address_equal(to, &server), "datagrams go where somebody asked", "not to the server");
   struct lane_note note = {.generation = client->generation,
                            .has_heard = client->route[client->generation].has_heard,
-                           .is_closing = end->has_called_close};
+                           .is_closing = end->has_called_close,
+                           .is_partner = true};
   put_on_lane(world, UP, end->client, bytes, size, &note);
 }
 

@@ -32,6 +32,7 @@ struct client {
   struct route route[LANE_GENERATIONS_MAX];
   unsigned generation; /* of its address */
   uint64_t old_until_ns;
+  bool has_moved_early; /* before it was let in: such a handshake may fail (RFC 9000 section 9) */
   uint64_t awake_ns; /* not before */
   struct ledger ledger[WAYS];
   struct tree *tree; /* LAYER_TRANSFER */

@@ -50,7 +50,7 @@ static struct memory_file *add(struct run *run, enum entry_kind kind, const char
 }
 
 static void add_many(struct run *run, const char *folder, unsigned count, uint64_t size_max) {
-  char name[64];
+  char name[96];
   for (unsigned i = 0; i < count; i++) {
     snprintf(name, sizeof(name), "%s/file-%u", folder, i);
     add(run, ENTRY_FILE, name, prng_below(&run->pair.prng, size_max + 1), FAULT_NONE);
