@@ -38,7 +38,8 @@ struct sink_config {
 struct sink *sink_new(const struct sink_config *config, int *error);
 void sink_free(struct sink *sink);
 struct sink_file;
-/* See struct sink_ops in udpcp/transfer.h; these are its members, all thread-safe for different files. */
+/* See struct sink_ops in udpcp/transfer.h; these are its members, thread-safe for different files and for
+ * different parts of one. */
 int sink_begin(struct sink *sink, const struct entry *entry, bool dry,
                struct sink_file **file); /* 0 wanted, 1 have */
 int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const uint8_t *bytes, size_t size);

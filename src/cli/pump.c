@@ -284,11 +284,10 @@ static bool take_events(struct pump *pump, struct session *session) {
 
 static void serve(struct pump *pump, struct session *session) {
   take_events(pump, session);
-  if (session->state) {
-    session->role->step(session->state, pump->now_ns);
-    submit_jobs(pump, session);
-  }
+  if (session->state) session->role->step(session->state, pump->now_ns);
+  /* Reports are taken here: what was told of makes room for new file work. */
   pump->hooks.moved(pump->hooks.context, session, pump->now_ns);
+  if (session->state) submit_jobs(pump, session);
   if (!gather(pump, session) && !session->is_closed) pump_touch(pump, session);
   if (take_events(pump, session)) pump_touch(pump, session);
   session->deadline_ns = session->is_closed ? TIME_NEVER : conn_next_timeout(session->conn);

@@ -157,6 +157,14 @@ static size_t answer_busy(struct listener *listener, uint64_t now_ns, const stru
 
 /* ---- a first packet ---- */
 
+/* Looked at before anything large is made for it: most of what is no first packet ends here. */
+static bool is_authentic(const struct crypto *crypto, const struct packet *packet, const uint8_t *bytes) {
+  uint8_t opened[DATAGRAM_BYTES_MAX]; /* not in place: the connection opens it again */
+  return crypto->ops->open(crypto->state, LEVEL_INITIAL, 0, (uint32_t)packet->number, bytes,
+                           packet->header_size, bytes + packet->header_size, packet->payload_size,
+                           opened) == 0;
+}
+
 static void configure(struct listener *listener, const struct packet *packet, const struct address *from,
                       const struct cid *original, struct conn_config *config) {
   *config = listener->config.conn;
@@ -186,6 +194,11 @@ static struct conn *accept_new(struct listener *listener, uint64_t now_ns, const
   configure(listener, packet, from, &original, &config);
   config.address_validated = validated;
   if (!config.crypto.ops) return NULL;
+  if (!is_authentic(&config.crypto, packet, bytes)) {
+    config.crypto.ops->free(config.crypto.state);
+    listener->stats.datagrams_malformed++;
+    return NULL;
+  }
   if (listener->count >= listener->config.conns_max) {
     *reply_size = answer_busy(listener, now_ns, &config, bytes, size, reply);
     return NULL;
@@ -193,7 +206,7 @@ static struct conn *accept_new(struct listener *listener, uint64_t now_ns, const
   struct conn *conn = conn_new(&config, now_ns);
   if (!conn) return NULL;
   conn_on_datagram(conn, now_ns, from, bytes, size);
-  if (conn->stats.packets_received == 0) { /* damaged, or not what it claims to be */
+  if (conn->stats.packets_received == 0) { /* not what it claims to be */
     conn_free(conn);
     listener->stats.datagrams_malformed++;
     return NULL;

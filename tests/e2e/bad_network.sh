@@ -10,7 +10,7 @@ trouble=(--delay 1ms --rate 300Mbit --loss 5% --reorder 2% --duplicate 1% --corr
 # make_tree FOLDER FILES LARGEST_MIB: 30 folders deep, sizes from nothing to the largest, times and modes of
 # all kinds.
 make_tree() {
-  local folder=$1 i size depth
+  local folder=$1 i size depth name
   for ((depth = 1; depth <= 30; depth++)); do
     folder=$folder/level-$depth
     mkdir -p "$folder"
@@ -25,6 +25,10 @@ make_tree() {
     touch -d "@$((1000000000 + i * 86400)).$((i % 1000))" "$folder/$i.txt"
   done
   for ((i = 0; i < 8; i++)); do random_file "$1/block-$i" $((i * 131072 + i % 2)); done
+  for name in 'with spaces' $'two\nlines' 'schöner Name' $'\xff\xfe not utf-8' '-n' $'\e[31mred'; do
+    mkdir "$1/$name"
+    random_file "$1/$name/$name" $((${#name} * 999))
+  done
   random_file "$1/large" $(($3 * 1048576))
   random_file "$1/$((i % 30))/half" $(($3 * 524288 + 1))
   mkdir -p "$1/empty/and empty"

@@ -19,7 +19,7 @@ killed() { # killed WHOM ROUND
   sender=$!
   running+=("$sender")
   sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
-  kill -KILL "${!1}" 2>/dev/null
+  { kill -KILL "${!1}" && wait "${!1}"; } 2>/dev/null
   end_of "$sender" 8 || return 1
   all_whole
 }
@@ -30,7 +30,6 @@ again_and_again() { # again_and_again WHOM
   for ((round = 1; round <= rounds; round++)); do
     [ "$1" = sender ] && [ "$round" != 1 ] || receive --timeout 2 "$work/to" || return 1
     killed "$1" "$round" || return 1
-    [ "$1" = sender ] || wait "$receiver" 2>/dev/null
   done
   [ "$1" = sender ] || receive --timeout 2 "$work/to" || return 1
   sends 0 "$work/from/" 127.0.0.1 && all_whole || return 1
