@@ -114,10 +114,11 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
   if (counts && packet->flags & SENT_FRAGMENT)
     blocks_out_on_acked(&conn->blocks_out, packet->slot, packet->length);
   if (counts && packet->flags & SENT_CHAIN) blocks_out_on_chain_acked(&conn->blocks_out, packet->slot);
-  bool mtu_changed = packet->flags & SENT_MTU_PROBE ? mtu_probe_on_acked(&conn->mtu, now_ns, packet->size)
-                     : level == LEVEL_DATA          ? mtu_probe_on_packet_acked(&conn->mtu, packet->size)
-                                                    : false;
-  if (mtu_changed) conn_apply_mtu(conn, now_ns);
+  if (packet->flags & SENT_MTU_PROBE) {
+    if (mtu_probe_on_acked(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
+  } else if (level == LEVEL_DATA) {
+    mtu_probe_on_packet_acked(&conn->mtu, packet->size);
+  }
   sent_packets_settle(&space->sent, packet, SENT_ACKED);
 }
 
@@ -255,8 +256,6 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
     moved++;
   }
   tell_losses(conn, now_ns, level, &batch);
-  /* Full-size probes tell nothing about a path that swallows just those: something small goes along. */
-  if (level == LEVEL_DATA && space->loss.probe_count > 1) conn->ping_pending = true;
 }
 
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {

@@ -7,8 +7,6 @@
 
 #include <assert.h>
 
-enum { FULL_SIZE_SLACK = 16 }; /* a packet that falls so little short of `current` is still full-size */
-
 void mtu_probe_init(struct mtu_probe *mtu, size_t base, size_t ceiling) {
   if (ceiling < base) ceiling = base;
   *mtu = (struct mtu_probe){.base = base,
@@ -66,8 +64,8 @@ bool mtu_probe_on_acked(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
     return false; /* overtaken by a larger one that also passed */
   mtu->current = size;
   if (mtu->too_big <= size) mtu->too_big = mtu->ceiling + 1; /* it was only late: what was believed is void */
-  mtu->full_size_losses = 0;
-  mtu->smaller_passed = false;
+  mtu->signs = 0;
+  mtu->passed = 0;
   mtu->raise_ns = MTU_RAISE_NS_MIN;
   mtu->attempts = 0;
   if (mtu->probe > size) return true; /* a larger one is still under way */
@@ -91,8 +89,8 @@ bool mtu_probe_on_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
 /* Back to the base; the search goes on at once below the size that failed. */
 static void fall_back(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
   mtu->current = mtu->base;
-  mtu->full_size_losses = 0;
-  mtu->smaller_passed = false;
+  mtu->signs = 0;
+  mtu->passed = 0;
   mtu->raise_ns = MTU_RAISE_NS_MIN;
   mtu->next_at_ns = now_ns;
   refuse(mtu, now_ns, size);
@@ -109,27 +107,19 @@ bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
   return true;
 }
 
-static bool is_full_size(const struct mtu_probe *mtu, size_t size) {
-  return size + FULL_SIZE_SLACK > mtu->current;
+void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size) {
+  if (mtu->signs > 0 && size >= mtu->suspect) mtu->signs = 0;
+  mtu->passed = size;
 }
 
-bool mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size) {
-  if (is_full_size(mtu, size)) {
-    mtu->full_size_losses = 0;
-    mtu->smaller_passed = false;
-  } else {
-    mtu->smaller_passed = true;
-  }
-  return false;
-}
-
-/* Congestion loses full-size packets too, dozens at once, but then others of that size come through. So a
- * loss is a sign only when a smaller packet arrived since the last one, and one such time counts once. */
+/* Congestion loses large packets too, dozens at once, but then others of that size come through. So a loss is
+ * a sign only when the newest packet that arrived since the last sign was a smaller one. */
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
-  if (mtu->current == mtu->base || size > mtu->current) return false; /* sent before the last fall */
-  if (!is_full_size(mtu, size) || !mtu->smaller_passed) return false;
-  mtu->smaller_passed = false;
-  if (++mtu->full_size_losses < MTU_BLACK_HOLE_SIGNS) return false;
-  fall_back(mtu, now_ns, mtu->current);
+  if (size <= mtu->base || size > mtu->current) return false; /* must pass; was sent before the last fall */
+  if (mtu->passed == 0 || mtu->passed >= size) return false;
+  mtu->passed = 0;
+  if (mtu->signs == 0 || size < mtu->suspect) mtu->suspect = size;
+  if (++mtu->signs < MTU_BLACK_HOLE_SIGNS) return false;
+  fall_back(mtu, now_ns, mtu->suspect);
   return true;
 }

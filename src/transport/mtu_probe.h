@@ -11,22 +11,24 @@
 enum {
   MTU_PROBE_TRIES = 3,      /* losses of one size before it is believed not to pass */
   MTU_PROBE_PRECISION = 8,  /* the search ends when at most this many bytes are left to win */
-  MTU_BLACK_HOLE_SIGNS = 3, /* see full_size_losses */
+  MTU_BLACK_HOLE_SIGNS = 3, /* see signs */
 };
 #define MTU_RAISE_NS_MIN (10 * NS_PER_S)
 #define MTU_RAISE_NS_MAX (60 * NS_PER_S)
 
 struct mtu_probe {
-  size_t base;               /* taken to pass, without proof */
-  size_t current;            /* known to pass */
-  size_t ceiling;            /* never probe above */
-  size_t too_big;            /* smallest size believed not to pass; ceiling + 1 at first */
-  size_t probe;              /* size under way, 0: none */
-  uint32_t attempts;         /* losses of `probe` so far */
-  uint32_t full_size_losses; /* how often, in a row, full-size ones were lost and only smaller ones arrived */
-  bool smaller_passed;       /* a smaller packet was acknowledged since the last of those times */
-  uint64_t next_at_ns;       /* when a search starts again */
-  uint64_t raise_ns;         /* how long the next wait for that will be */
+  size_t base;       /* taken to pass, without proof */
+  size_t current;    /* known to pass */
+  size_t ceiling;    /* never probe above */
+  size_t too_big;    /* smallest size believed not to pass; ceiling + 1 at first */
+  size_t probe;      /* size under way, 0: none */
+  uint32_t attempts; /* losses of `probe` so far */
+  uint32_t
+      signs; /* of a black hole: how often, in a row, a large packet was lost after a smaller one arrived */
+  size_t suspect;      /* the smallest packet so lost; one of that size that arrives takes all signs back */
+  size_t passed;       /* the packet acknowledged last since the last sign, 0: none */
+  uint64_t next_at_ns; /* when a search starts again */
+  uint64_t raise_ns;   /* how long the next wait for that will be */
   bool enabled;
 };
 
@@ -43,8 +45,9 @@ void mtu_probe_on_sent(struct mtu_probe *mtu, size_t size);
 bool mtu_probe_on_acked(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 bool mtu_probe_on_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
-/* An ordinary packet of `size` bytes arrived or was lost: black-hole detection. True when `current` fell. */
-bool mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size);
+/* An ordinary packet of `size` bytes arrived or was lost: black-hole detection. Lost: true when `current`
+ * fell. */
+void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size);
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 
 #endif

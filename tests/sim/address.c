@@ -1,5 +1,5 @@
-/* address: who is who in the simulated network. A client's address has generations: a NAT on the way gives it a new
- * one now and then. */
+/* address: who is who in the simulated network. A client's address has generations: a NAT on the way gives it
+ * a new one now and then. */
 #include "world.h"
 
 #include <string.h>

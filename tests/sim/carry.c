@@ -1,5 +1,5 @@
-/* carry: the work of LAYER_TRANSFER: a sender at the client, a receiver at the server, and file threads that take their
- * time and finish in any order. */
+/* carry: the work of LAYER_TRANSFER: a sender at the client, a receiver at the server, and file threads that
+ * take their time and finish in any order. */
 #include "content.h"
 #include "files.h"
 #include "world.h"
@@ -108,7 +108,8 @@ static void start_jobs(struct carry *carry) {
 
 static void take_reports(struct carry *carry) {
   struct report report;
-  while (carry->sender ? sender_next_report(carry->sender, &report) : receiver_next_report(carry->receiver, &report))
+  while (carry->sender ? sender_next_report(carry->sender, &report)
+                       : receiver_next_report(carry->receiver, &report))
     tree_on_report(carry->tree, carry->end->side, &report);
 }
 

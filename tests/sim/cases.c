@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct link_config *first_link(struct scenario *scenario, enum way way) { return &scenario->link[0][way]; }
+static struct link_config *first_link(struct scenario *scenario, enum way way) {
+  return &scenario->link[0][way];
+}
 
 /* The same for every client and direction. */
-static void all_links(struct scenario *scenario, struct link_config link) { scenario_set_links(scenario, &link); }
+static void all_links(struct scenario *scenario, struct link_config link) {
+  scenario_set_links(scenario, &link);
+}
 
 static void make_slow(struct scenario *scenario) {
   struct link_config link = *first_link(scenario, UP);
@@ -87,6 +91,17 @@ static void scatter_only(struct scenario *scenario) {
   link.jitter = LINK_JITTER_SCATTER;
   link.jitter_ns = 5 * NS_PER_MS;
   all_links(scenario, link);
+}
+
+/* Every packet of a block comes in any order: more holes than are remembered. */
+static void shuffled(struct scenario *scenario) {
+  struct link_config link = *first_link(scenario, UP);
+  link.delay_ns = 40 * NS_PER_MS;
+  link.jitter = LINK_JITTER_SCATTER;
+  link.jitter_ns = 30 * NS_PER_MS;
+  all_links(scenario, link);
+  scenario->talk[CLIENT] = (struct talk_plan){
+      .blocks = 60, .block_bytes_min = BLOCK_BYTES_MAX, .block_bytes_max = BLOCK_BYTES_MAX};
 }
 
 static void duplicate_only(struct scenario *scenario) {
@@ -203,8 +218,8 @@ static void sweep(struct scenario *scenario) {
   make_slow(scenario);
   scenario->talk[CLIENT] = (struct talk_plan){
       .blocks = 2, .block_bytes_min = 5000, .block_bytes_max = 5000, .control_bytes = 1500};
-  scenario->talk[SERVER] = (struct talk_plan){
-      .blocks = 1, .block_bytes_min = 2000, .block_bytes_max = 2000, .control_bytes = 10};
+  scenario->talk[SERVER] =
+      (struct talk_plan){.blocks = 1, .block_bytes_min = 2000, .block_bytes_max = 2000, .control_bytes = 10};
 }
 
 static void sweep_token(struct scenario *scenario) {
@@ -241,6 +256,13 @@ static void black_hole(struct scenario *scenario) {
   all_links(scenario, link);
 }
 
+/* The path gets narrower when the larger size is in use. */
+static void shrinking(struct scenario *scenario) {
+  make_slow(scenario);
+  scenario->narrow_at_ns = 200 * NS_PER_MS;
+  scenario->narrow_bytes = 1250;
+}
+
 static void refused_sizes(struct scenario *scenario) { scenario->host[CLIENT].interface_bytes_max = 1300; }
 
 static void strangers(struct scenario *scenario) {
@@ -264,62 +286,65 @@ static const struct {
   const char *name;
   enum layer layer;
   void (*make)(struct scenario *scenario);
+  double seconds_max; /* about twice of what it takes: to find what still works, but slowly; 0: as long as it likes */
 } cases[] = {
-    {"clean-lan", LAYER_CONN, clean_lan},
-    {"clean-jumbo", LAYER_CONN, clean_jumbo},
-    {"loss-1", LAYER_CONN, loss_1},
-    {"loss-5", LAYER_CONN, loss_5},
-    {"loss-30", LAYER_CONN, loss_30},
-    {"loss-bursts", LAYER_CONN, loss_bursts},
-    {"ack-loss-50", LAYER_CONN, ack_loss_50},
-    {"reorder", LAYER_CONN, reorder_only},
-    {"scatter", LAYER_CONN, scatter_only},
-    {"duplicate", LAYER_CONN, duplicate_only},
-    {"corrupt", LAYER_CONN, corrupt_only},
-    {"blackout-3s", LAYER_CONN, blackout_3s},
-    {"blackout-for-ever", LAYER_CONN, blackout_for_ever},
-    {"dead-up", LAYER_CONN, dead_up},
-    {"dead-down", LAYER_CONN, dead_down},
-    {"rebinding", LAYER_CONN, rebinding},
-    {"slow-disk", LAYER_CONN, slow_disk},
-    {"disk-pause", LAYER_CONN, disk_pause},
-    {"token", LAYER_CONN, token_demanded},
-    {"token-loss", LAYER_CONN, token_under_loss},
-    {"receiver-dies", LAYER_CONN, receiver_dies},
-    {"sender-dies", LAYER_CONN, sender_dies},
-    {"nobody-there", LAYER_CONN, nobody_there},
-    {"version-mismatch", LAYER_CONN, version_mismatch},
-    {"four-clients", LAYER_CONN, four_clients},
-    {"too-many-clients", LAYER_CONN, too_many_clients},
-    {"sweep-conn", LAYER_CONN, sweep},
-    {"sweep-token", LAYER_CONN, sweep_token},
-    {"sweep-server-closes", LAYER_CONN, sweep_server_closes},
-    {"not-admitted", LAYER_CONN, not_admitted},
-    {"tiny-windows", LAYER_CONN, tiny_windows},
-    {"starved-pool", LAYER_CONN, starved_pool},
-    {"small-blocks", LAYER_CONN, small_blocks},
-    {"black-hole", LAYER_CONN, black_hole},
-    {"refused-sizes", LAYER_CONN, refused_sizes},
-    {"strangers", LAYER_CONN, strangers},
-    {"interrupted", LAYER_CONN, interrupted},
-    {"busy-machines", LAYER_CONN, busy_machines},
-    {"tree", LAYER_TRANSFER, case_tree},
-    {"tree-loss", LAYER_TRANSFER, case_tree_loss},
-    {"tree-tiny-windows", LAYER_TRANSFER, case_tree_tiny_windows},
-    {"tree-troubles", LAYER_TRANSFER, case_tree_troubles},
-    {"tree-empty-files", LAYER_TRANSFER, case_tree_empty_files},
-    {"tree-empty", LAYER_TRANSFER, case_tree_empty},
-    {"tree-large-file", LAYER_TRANSFER, case_tree_large_file},
-    {"tree-disk-full", LAYER_TRANSFER, case_tree_disk_full},
-    {"tree-slow-disk", LAYER_TRANSFER, case_tree_slow_disk},
-    {"tree-dry-run", LAYER_TRANSFER, case_tree_dry_run},
-    {"tree-mended-damage", LAYER_TRANSFER, case_tree_mended_damage},
-    {"tree-interrupted", LAYER_TRANSFER, case_tree_interrupted},
-    {"tree-receiver-dies", LAYER_TRANSFER, case_tree_receiver_dies},
-    {"tree-sender-dies", LAYER_TRANSFER, case_tree_sender_dies},
-    {"tree-four-clients", LAYER_TRANSFER, case_tree_four_clients},
-    {"sweep-tree", LAYER_TRANSFER, case_sweep_tree},
-    {"tree-100000", LAYER_TRANSFER, case_tree_100000},
+    {"clean-lan", LAYER_CONN, clean_lan, 0.2},
+    {"clean-jumbo", LAYER_CONN, clean_jumbo, 0.2},
+    {"loss-1", LAYER_CONN, loss_1, 3},
+    {"loss-5", LAYER_CONN, loss_5, 30},
+    {"loss-30", LAYER_CONN, loss_30, 0},
+    {"loss-bursts", LAYER_CONN, loss_bursts, 0},
+    {"ack-loss-50", LAYER_CONN, ack_loss_50, 0},
+    {"reorder", LAYER_CONN, reorder_only, 2},
+    {"scatter", LAYER_CONN, scatter_only, 2},
+    {"shuffled", LAYER_CONN, shuffled, 0},
+    {"duplicate", LAYER_CONN, duplicate_only, 0.1},
+    {"corrupt", LAYER_CONN, corrupt_only, 20},
+    {"blackout-3s", LAYER_CONN, blackout_3s, 8},
+    {"blackout-for-ever", LAYER_CONN, blackout_for_ever, 0},
+    {"dead-up", LAYER_CONN, dead_up, 0},
+    {"dead-down", LAYER_CONN, dead_down, 0},
+    {"rebinding", LAYER_CONN, rebinding, 2},
+    {"slow-disk", LAYER_CONN, slow_disk, 8},
+    {"disk-pause", LAYER_CONN, disk_pause, 0},
+    {"token", LAYER_CONN, token_demanded, 0.1},
+    {"token-loss", LAYER_CONN, token_under_loss, 0},
+    {"receiver-dies", LAYER_CONN, receiver_dies, 0},
+    {"sender-dies", LAYER_CONN, sender_dies, 0},
+    {"nobody-there", LAYER_CONN, nobody_there, 0},
+    {"version-mismatch", LAYER_CONN, version_mismatch, 0.1},
+    {"four-clients", LAYER_CONN, four_clients, 3},
+    {"too-many-clients", LAYER_CONN, too_many_clients, 0},
+    {"sweep-conn", LAYER_CONN, sweep, 0},
+    {"sweep-token", LAYER_CONN, sweep_token, 0},
+    {"sweep-server-closes", LAYER_CONN, sweep_server_closes, 0},
+    {"not-admitted", LAYER_CONN, not_admitted, 0},
+    {"tiny-windows", LAYER_CONN, tiny_windows, 0.5},
+    {"starved-pool", LAYER_CONN, starved_pool, 0},
+    {"small-blocks", LAYER_CONN, small_blocks, 0.1},
+    {"black-hole", LAYER_CONN, black_hole, 2},
+    {"shrinking", LAYER_CONN, shrinking, 5},
+    {"refused-sizes", LAYER_CONN, refused_sizes, 0.1},
+    {"strangers", LAYER_CONN, strangers, 0},
+    {"interrupted", LAYER_CONN, interrupted, 0},
+    {"busy-machines", LAYER_CONN, busy_machines, 0.5},
+    {"tree", LAYER_TRANSFER, case_tree, 0.4},
+    {"tree-loss", LAYER_TRANSFER, case_tree_loss, 0},
+    {"tree-tiny-windows", LAYER_TRANSFER, case_tree_tiny_windows, 0},
+    {"tree-troubles", LAYER_TRANSFER, case_tree_troubles, 2},
+    {"tree-empty-files", LAYER_TRANSFER, case_tree_empty_files, 0.1},
+    {"tree-empty", LAYER_TRANSFER, case_tree_empty, 0},
+    {"tree-large-file", LAYER_TRANSFER, case_tree_large_file, 0.8},
+    {"tree-disk-full", LAYER_TRANSFER, case_tree_disk_full, 0},
+    {"tree-slow-disk", LAYER_TRANSFER, case_tree_slow_disk, 0},
+    {"tree-dry-run", LAYER_TRANSFER, case_tree_dry_run, 0},
+    {"tree-mended-damage", LAYER_TRANSFER, case_tree_mended_damage, 0},
+    {"tree-interrupted", LAYER_TRANSFER, case_tree_interrupted, 0},
+    {"tree-receiver-dies", LAYER_TRANSFER, case_tree_receiver_dies, 0},
+    {"tree-sender-dies", LAYER_TRANSFER, case_tree_sender_dies, 0},
+    {"tree-four-clients", LAYER_TRANSFER, case_tree_four_clients, 0},
+    {"sweep-tree", LAYER_TRANSFER, case_sweep_tree, 0},
+    {"tree-100000", LAYER_TRANSFER, case_tree_100000, 0.5},
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 
@@ -329,6 +354,7 @@ bool case_make(unsigned number, struct scenario *scenario) {
   scenario->name = cases[number].name;
   cases[number].make(scenario);
   scenario_set_limits(scenario);
+  if (cases[number].seconds_max > 0) scenario->time_limit_ns = (uint64_t)(cases[number].seconds_max * 1e9);
   return true;
 }
 

@@ -1,4 +1,5 @@
-/* check: see check.h. What the two ends say is held against each other, and against what the lanes really did. */
+/* check: see check.h. What the two ends say is held against each other, and against what the lanes really
+ * did. */
 #include "check.h"
 
 #include "files.h"
@@ -20,7 +21,8 @@ static uint64_t datagrams_allowed(const struct world *world) {
     if (client->tree) pieces += tree_pieces(client->tree);
   }
   uint64_t seconds = (world->now_ns - world->start_ns) / NS_PER_S;
-  uint64_t spurious = 10 * pieces; /* reordering, naps and jitter make ends repeat themselves and acknowledge more */
+  uint64_t spurious =
+      10 * pieces; /* reordering, naps and jitter make ends repeat themselves and acknowledge more */
   return world->scenario->clients * (1000 + 20 * seconds) + pieces + spurious + 10 * lost + 4 * world->strays;
 }
 
@@ -35,8 +37,8 @@ void check_step(struct world *world) {
   if (world->steps % 64 != 0) return;
   uint64_t datagrams = world->datagrams[CLIENT] + world->datagrams[SERVER];
   uint64_t allowed = datagrams_allowed(world);
-  require(&world->verdict, datagrams <= allowed, "no more datagrams than the work can need", "%llu, allowed %llu",
-          (unsigned long long)datagrams, (unsigned long long)allowed);
+  require(&world->verdict, datagrams <= allowed, "no more datagrams than the work can need",
+          "%llu, allowed %llu", (unsigned long long)datagrams, (unsigned long long)allowed);
   /* Whoever waits for memory asks for it now and then. */
   uint64_t seconds = (world->now_ns - world->start_ns) / NS_PER_S + 1;
   uint64_t steps_allowed = 10000 + 8 * allowed + 60 * seconds * (world->server_end_count + scenario->clients);
@@ -66,18 +68,22 @@ static void check_silence(struct world *world, const struct end *end) {
   bool is_either = end->side == SERVER && !end->is_established;
   /* A copy that came late counts as nothing new. */
   bool is_early = waited_ns + 100 * NS_PER_MS < timeout_ns && !is_either;
-  require(&world->verdict, !is_early, "nobody is given up too early", "the %s waited %.3f s of %.3f", side_text(end),
-          (double)waited_ns / 1e9, (double)timeout_ns / 1e9);
+  require(&world->verdict, !is_early, "nobody is given up too early", "the %s waited %.3f s of %.3f",
+          side_text(end), (double)waited_ns / 1e9, (double)timeout_ns / 1e9);
   if (world->scenario->stray_every_ns > 0 || is_either) return;
   require(&world->verdict, waited_ns <= timeout_ns + nap_ns + NS_PER_S, "silence is noticed in time",
-          "the %s waited %.3f s instead of %.3f", side_text(end), (double)waited_ns / 1e9, (double)timeout_ns / 1e9);
+          "the %s waited %.3f s instead of %.3f", side_text(end), (double)waited_ns / 1e9,
+          (double)timeout_ns / 1e9);
 }
 
 static void check_code(struct world *world, const struct end *end) {
   static const uint64_t wrong[] = {CLOSE_INTERNAL, CLOSE_PROTOCOL, CLOSE_FLOW, CLOSE_PARAMETERS};
-  for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-    require(&world->verdict, end->close_code != wrong[i], "nobody breaks the protocol", "%s: code %llu, \"%s\"",
-            side_text(end), (unsigned long long)end->close_code, end->close_reason);
+  /* A server that has forgotten a client takes its later packets for first ones, and cannot make sense of
+   * them. */
+  bool is_session = end->is_established || end->side == CLIENT;
+  for (size_t i = 0; is_session && i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    require(&world->verdict, end->close_code != wrong[i], "nobody breaks the protocol",
+            "%s: code %llu, \"%s\"", side_text(end), (unsigned long long)end->close_code, end->close_reason);
   require(&world->verdict, (end->close_code == CLOSE_TIMEOUT) == is_quiet(end->closed_by),
           "CLOSE_TIMEOUT means silence", "%s: code %llu, closed by %s", side_text(end),
           (unsigned long long)end->close_code, closed_by_text(end->closed_by));
@@ -120,13 +126,30 @@ static void check_clean(struct world *world, const struct end *end) {
           "nothing is sent twice on a clean link", "%s: %llu bytes resent, %llu packets taken for lost",
           side_text(end), (unsigned long long)end->stats.block_bytes_resent,
           (unsigned long long)end->stats.packets_lost);
+  /* Said once, and said again at most once because the answer had to wait in a queue. */
+  bool is_single = world->scenario->closer != BOTH && world->scenario->layer == LAYER_CONN;
+  require(&world->verdict, !is_single || end->sent_after_close <= 2, "a close is answered", "%s: said %u times",
+          side_text(end), end->sent_after_close);
+}
+
+/* What the user allowed is an upper bound, but for acknowledgements and what a first window lets go at once. */
+static void check_rate(struct world *world, const struct end *end) {
+  uint64_t rate = world->scenario->host[end->side].rate_bytes_per_s_max;
+  if (rate == 0 || !end->is_established) return;
+  double seconds = (double)(world->now_ns - end->created_ns) / 1e9;
+  if (end->is_closed) seconds = (double)(end->closed_ns - end->created_ns) / 1e9;
+  double allowed = 1.05 * (double)rate * seconds + 100.0 * (double)end->received + 40000;
+  require(&world->verdict, (double)end->bytes_sent <= allowed, "nobody sends faster than allowed",
+          "%s: %llu bytes in %.3f s, %llu a second allowed", side_text(end), (unsigned long long)end->bytes_sent,
+          seconds, (unsigned long long)rate);
 }
 
 static void check_counts(struct world *world, const struct end *end) {
   const struct host_plan *host = &world->scenario->host[end->side];
   if (host->interface_bytes_max > 0 || end->is_closed) return;
-  require(&world->verdict, end->stats.bytes_sent == end->bytes_sent, "bytes sent are counted", "%s: %llu, were %llu",
-          side_text(end), (unsigned long long)end->stats.bytes_sent, (unsigned long long)end->bytes_sent);
+  require(&world->verdict, end->stats.bytes_sent == end->bytes_sent, "bytes sent are counted",
+          "%s: %llu, were %llu", side_text(end), (unsigned long long)end->stats.bytes_sent,
+          (unsigned long long)end->bytes_sent);
 }
 
 /* ---- one client ---- */
@@ -136,9 +159,9 @@ static void check_arrived(struct world *world, unsigned number, enum way way) {
   const struct talk_plan *plan = &world->scenario->talk[way == UP ? CLIENT : SERVER];
   require(&world->verdict,
           ledger->blocks_received == plan->blocks && ledger->control_received == plan->control_bytes,
-          "everything arrives", "%s: %llu of %u blocks, %llu of %llu control bytes", way == UP ? "up" : "down",
-          (unsigned long long)ledger->blocks_received, plan->blocks, (unsigned long long)ledger->control_received,
-          (unsigned long long)plan->control_bytes);
+          "everything arrives", "%s: %llu of %u blocks, %llu of %llu control bytes",
+          way == UP ? "up" : "down", (unsigned long long)ledger->blocks_received, plan->blocks,
+          (unsigned long long)ledger->control_received, (unsigned long long)plan->control_bytes);
 }
 
 bool check_missed_the_end(const struct world *world, const struct end *end, const struct end *other) {
@@ -152,12 +175,15 @@ static void check_complete(struct world *world, unsigned number) {
   const struct client *client = &world->client[number];
   const struct end *end = client->end, *partner = client->partner;
   if (client->has_moved_early) return;
-  if (!require(&world->verdict, partner != NULL, "everybody gets through", "client %u did not", number)) return;
+  if (!require(&world->verdict, partner != NULL, "everybody gets through", "client %u did not", number))
+    return;
   const struct end *ends[] = {end, partner};
   for (int i = 0; i < SIDES; i++)
-    require(&world->verdict, ends[i]->close_code == CLOSE_DONE || check_missed_the_end(world, ends[i], ends[1 - i]),
+    require(&world->verdict,
+            ends[i]->close_code == CLOSE_DONE || check_missed_the_end(world, ends[i], ends[1 - i]),
             "everybody ends well", "%s: by %s, code %llu, \"%s\"", side_text(ends[i]),
-            closed_by_text(ends[i]->closed_by), (unsigned long long)ends[i]->close_code, ends[i]->close_reason);
+            closed_by_text(ends[i]->closed_by), (unsigned long long)ends[i]->close_code,
+            ends[i]->close_reason);
   if (world->scenario->layer != LAYER_CONN) return;
   check_arrived(world, number, UP);
   check_arrived(world, number, DOWN);
@@ -175,8 +201,12 @@ static void check_client(struct world *world, unsigned number) {
     check_code(world, end);
     check_counts(world, end);
     check_clean(world, end);
+    check_rate(world, end);
   }
-  if (partner && !world->is_dead[SERVER]) check_clean(world, partner);
+  if (partner && !world->is_dead[SERVER]) {
+    check_clean(world, partner);
+    check_rate(world, partner);
+  }
   if (world->scenario->expect == EXPECT_COMPLETE) check_complete(world, number);
   if (world->scenario->expect == EXPECT_VERSION)
     require(&world->verdict, end->closed_by == CLOSED_BY_PEER && end->close_code == CLOSE_VERSION,
@@ -185,10 +215,21 @@ static void check_client(struct world *world, unsigned number) {
   if (client->tree) tree_check(client->tree, world, number);
 }
 
+static void check_listener(struct world *world) {
+  struct listener_stats stats;
+  listener_get_stats(world->listener, &stats);
+  bool demands = world->scenario->half_open_max == 0;
+  require(&world->verdict, !demands || stats.accepted == 0 || stats.retries > 0, "a token is demanded",
+          "%llu accepted, %llu sent back for a token", (unsigned long long)stats.accepted,
+          (unsigned long long)stats.retries);
+}
+
 void check_end(struct world *world) {
   check_step(world);
+  check_listener(world);
   require(&world->verdict, !world->scenario->is_refused || world->datagrams[SERVER] == 0,
-          "who is not admitted hears nothing", "%llu datagrams", (unsigned long long)world->datagrams[SERVER]);
+          "who is not admitted hears nothing", "%llu datagrams",
+          (unsigned long long)world->datagrams[SERVER]);
   for (unsigned i = 0; i < world->scenario->clients; i++)
     check_client(world, i);
   for (unsigned i = 0; i < world->server_end_count && !world->is_dead[SERVER]; i++)

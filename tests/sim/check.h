@@ -1,4 +1,5 @@
-/* check: the properties that are asked of a whole run. Those of a single step stand where the step is taken. */
+/* check: the properties that are asked of a whole run. Those of a single step stand where the step is taken.
+ */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 

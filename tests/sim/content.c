@@ -1,5 +1,5 @@
-/* content: see content.h. The word at place j of a content is a hash of its seed and j (the output function of
- * splitmix64), so any part of it can be made without the rest. */
+/* content: see content.h. The word at place j of a content is a hash of its seed and j (the output function
+ * of splitmix64), so any part of it can be made without the rest. */
 #include "content.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* content: bytes that anyone can make or compare at any offset, so that a simulation of gigabytes needs no copy. */
+/* content: bytes that anyone can make or compare at any offset, so that a simulation of gigabytes needs no
+ * copy. */
 #ifndef SIM_CONTENT_H
 #define SIM_CONTENT_H
 

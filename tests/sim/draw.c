@@ -1,5 +1,5 @@
-/* draw: a scenario from a seed. First a link as one meets them and work that fits it, then troubles: none for some, one
- * or two for most, many for a few; and for one in eight an end that comes too early. */
+/* draw: a scenario from a seed. First a link as one meets them and work that fits it, then troubles: none for
+ * some, one or two for most, many for a few; and for one in eight an end that comes too early. */
 #include "content.h"
 #include "scenario.h"
 #include "udpcp/wire.h"
@@ -16,8 +16,7 @@ struct profile {
 static const struct profile profiles[] = {
     {10000000000, 10000000000, 25 * NS_PER_US, 8 << 20, true}, /* a data centre */
     {1000000000, 1000000000, 150 * NS_PER_US, 4 << 20, true},  /* a LAN */
-    {100000000, 100000000, 2 * NS_PER_MS, 2 << 20, true},
-    {0, 0, 1 * NS_PER_MS, 2 << 20, true},
+    {100000000, 100000000, 2 * NS_PER_MS, 2 << 20, true},      {0, 0, 1 * NS_PER_MS, 2 << 20, true},
     {10000000, 50000000, 15 * NS_PER_MS, 1 << 20, false},   /* a line to a home */
     {200000000, 200000000, 50 * NS_PER_MS, 2 << 20, false}, /* across an ocean */
     {20000000, 5000000, 300 * NS_PER_MS, 1 << 20, false},   /* by satellite */
@@ -34,8 +33,9 @@ enum trouble {
   TROUBLE_CORRUPT,
   TROUBLE_TRUNCATE,
   TROUBLE_BLACKOUT,
-  TROUBLE_NARROW, /* large datagrams vanish */
-  TROUBLE_REFUSED, /* or are refused by the own interface */
+  TROUBLE_NARROW,   /* large datagrams vanish */
+  TROUBLE_NARROWER, /* only from some moment on */
+  TROUBLE_REFUSED,  /* or are refused by the own interface */
   TROUBLE_REBIND,
   TROUBLE_STRAYS,
   TROUBLE_NAPS,
@@ -53,7 +53,9 @@ struct draw {
 };
 
 static uint64_t below(struct draw *draw, uint64_t bound) { return prng_below(&draw->prng, bound); }
-static uint64_t between(struct draw *draw, uint64_t min, uint64_t max) { return min + below(draw, max - min + 1); }
+static uint64_t between(struct draw *draw, uint64_t min, uint64_t max) {
+  return min + below(draw, max - min + 1);
+}
 static bool one_in(struct draw *draw, uint64_t count) { return below(draw, count) == 0; }
 
 /* Every order of magnitude as likely as any other. */
@@ -142,7 +144,12 @@ static void trouble_hosts(struct draw *draw, enum trouble trouble) {
   struct scenario *scenario = draw->scenario;
   switch (trouble) {
   case TROUBLE_REFUSED:
-    scenario->host[below(draw, SIDES)].interface_bytes_max = between(draw, DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_IPV4);
+    scenario->host[below(draw, SIDES)].interface_bytes_max =
+        between(draw, DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_IPV4);
+    break;
+  case TROUBLE_NARROWER:
+    scenario->narrow_at_ns = log_between(draw, 100 * NS_PER_US, 2 * NS_PER_S);
+    scenario->narrow_bytes = between(draw, DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_IPV4);
     break;
   case TROUBLE_REBIND:
     for (uint64_t i = 0, count = between(draw, 1, REBINDS_MAX); i < count; i++)

@@ -1,5 +1,5 @@
-/* end: see end.h. The order is that of the facade: inputs, then datagrams, timeout, events; again while anything moves,
- * because what an event sets off may be sent at once. */
+/* end: see end.h. The order is that of the facade: inputs, then datagrams, timeout, events; again while
+ * anything moves, because what an event sets off may be sent at once. */
 #include "end.h"
 
 #include "trace.h"
@@ -12,12 +12,13 @@
 enum {
   PUMP_ROUNDS_MAX = 20000,
   PUMP_DATAGRAMS_MAX = 100000,
-  CHECK_EVERY = 16,       /* steps; the first ones are all checked */
+  CHECK_EVERY = 16, /* steps; the first ones are all checked */
   CHECK_ALL_BELOW = 256,
   IDLE_TIMEOUTS_MAX = 64, /* in a row that moved nothing */
 };
 
-struct end *end_new(struct world *world, enum side side, unsigned client, struct conn *conn, struct pool *pool) {
+struct end *end_new(struct world *world, enum side side, unsigned client, struct conn *conn,
+                    struct pool *pool) {
   const struct scenario *scenario = world->scenario;
   struct end *end = calloc(1, sizeof(*end));
   assert(end && conn && "out of memory");
@@ -50,10 +51,10 @@ static void check_datagram(struct end *end, size_t size) {
 
 static size_t next_datagram(struct end *end, struct address *to) {
   const struct scenario *scenario = end->world->scenario;
-  size_t size =
-      conn_next_datagram(end->conn, end->world->now_ns, end->scratch, end->datagram_bytes_max, to);
+  size_t size = conn_next_datagram(end->conn, end->world->now_ns, end->scratch, end->datagram_bytes_max, to);
   if (size == 0) return 0;
-  if (scenario->fault == FAULT_LARGE_DATAGRAM && end->datagrams_sent == 20) size = end->datagram_bytes_max + 1;
+  if (scenario->fault == FAULT_LARGE_DATAGRAM && end->datagrams_sent == 20)
+    size = end->datagram_bytes_max + 1;
   if (scenario->fault == FAULT_SMALL_FIRST && end->datagrams_sent == 0) size = DATAGRAM_BYTES_MIN - 1;
   return size;
 }
@@ -67,6 +68,7 @@ static bool drain_datagrams(struct end *end) {
     check_datagram(end, size);
     if (world->verdict.failed) break;
     end->datagrams_sent++;
+    end->sent_after_close += end->has_called_close;
     end->bytes_sent += size;
     if (interface_max > 0 && size > interface_max)
       conn_on_send_failed(end->conn, world->now_ns, size);
@@ -88,8 +90,8 @@ static void note_closed(struct end *end, const struct conn_event *event) {
   end->closed_by = event->closed.by;
   end->close_code = event->closed.code;
   memcpy(end->close_reason, event->closed.reason, sizeof(end->close_reason));
-  require(verdict, memchr(event->closed.reason, 0, sizeof(event->closed.reason)) != NULL, "a reason is terminated",
-          "it is not");
+  require(verdict, memchr(event->closed.reason, 0, sizeof(event->closed.reason)) != NULL,
+          "a reason is terminated", "it is not");
   if (end->world->scenario->fault == FAULT_OTHER_CODE && end->side == SERVER) end->close_code++;
   conn_get_stats(end->conn, &end->stats);
 }
@@ -97,7 +99,8 @@ static void note_closed(struct end *end, const struct conn_event *event) {
 static void note_event(struct end *end, const struct conn_event *event) {
   struct world *world = end->world;
   trace_event(end, event);
-  require(&world->verdict, !end->is_closed, "CLOSED is the last event", "event %d after it", (int)event->type);
+  require(&world->verdict, !end->is_closed, "CLOSED is the last event", "event %d after it",
+          (int)event->type);
   if (event->type == CONN_EVENT_ESTABLISHED) {
     require(&world->verdict, !end->is_established, "one ESTABLISHED event", "a second one");
     end->is_established = true;
@@ -111,7 +114,8 @@ static void note_event(struct end *end, const struct conn_event *event) {
   } else if (event->type == CONN_EVENT_CLOSED) {
     note_closed(end, event);
   } else {
-    require(&world->verdict, end->is_established, "ESTABLISHED comes first", "event %d before it", (int)event->type);
+    require(&world->verdict, end->is_established, "ESTABLISHED comes first", "event %d before it",
+            (int)event->type);
   }
 }
 
@@ -134,8 +138,8 @@ static void check_state(struct end *end) {
   if (end->steps < CHECK_ALL_BELOW || end->steps % CHECK_EVERY == 0) conn_check(end->conn);
   end->timeout_ns = conn_next_timeout(end->conn);
   if (end->is_closed)
-    require(verdict, end->timeout_ns == TIME_NEVER && conn_is_closed(end->conn), "after the end nothing is due",
-            "a timer is set or conn_is_closed says no");
+    require(verdict, end->timeout_ns == TIME_NEVER && conn_is_closed(end->conn),
+            "after the end nothing is due", "a timer is set or conn_is_closed says no");
   else
     require(verdict, end->timeout_ns != TIME_NEVER, "a living connection has a timer", "it has none");
   switch (end->world->scenario->fault) {
@@ -168,7 +172,8 @@ void end_pump(struct end *end) {
     moved |= drain_datagrams(end);
     moved |= drain_events(end);
     if (world->verdict.failed || !moved) break;
-    if (!require(&world->verdict, round < PUMP_ROUNDS_MAX, "a pump comes to rest", "%u rounds", round)) return;
+    if (!require(&world->verdict, round < PUMP_ROUNDS_MAX, "a pump comes to rest", "%u rounds", round))
+      return;
   }
   if (world->verdict.failed) return;
   check_state(end);
@@ -183,6 +188,7 @@ void end_note_arrival(struct end *end, const struct arrival *arrival) {
     end->heard_ns = end->world->now_ns;
     end->was_told |= arrival->note.is_closing && end->is_established;
   }
+  end->received++;
   end->idle_timeouts = 0;
 }
 
@@ -191,8 +197,8 @@ void end_on_datagram(struct end *end, const struct address *from, const struct a
   conn_on_datagram(end->conn, end->world->now_ns, from, arrival->bytes, arrival->size);
 }
 
-/* A timer that is due again and again, and moves nothing, would burn a processor. Asking for something now and then, as a
- * connection does that waits for memory, is fine. */
+/* A timer that is due again and again, and moves nothing, would burn a processor. Asking for something now
+ * and then, as a connection does that waits for memory, is fine. */
 static void check_timer(struct end *end, bool moved) {
   struct world *world = end->world;
   uint64_t nap_ns = world->scenario->host[end->side].nap_ns;
@@ -200,8 +206,8 @@ static void check_timer(struct end *end, bool moved) {
   end->idle_timeouts = moved ? 0 : end->idle_timeouts + 1;
   if (end->idle_timeouts < IDLE_TIMEOUTS_MAX || nap_ns > NS_PER_MS) return;
   require(&world->verdict, world->now_ns - end->idle_since_ns > IDLE_TIMEOUTS_MAX * (nap_ns + NS_PER_MS),
-          "timers do not fire in vain", "%u timeouts in a row at the %s that moved nothing", IDLE_TIMEOUTS_MAX,
-          end->side == CLIENT ? "client" : "server");
+          "timers do not fire in vain", "%u timeouts in a row at the %s that moved nothing",
+          IDLE_TIMEOUTS_MAX, end->side == CLIENT ? "client" : "server");
   end->idle_timeouts = 0;
 }
 

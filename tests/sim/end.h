@@ -1,5 +1,5 @@
-/* end: one end of a connection and the program above it: feeds the inputs, drains the outputs, and looks at what the
- * connection promises at every step. */
+/* end: one end of a connection and the program above it: feeds the inputs, drains the outputs, and looks at
+ * what the connection promises at every step. */
 #ifndef SIM_END_H
 #define SIM_END_H
 
@@ -30,17 +30,18 @@ extern const struct work_ops carry_ops; /* carry.c, LAYER_TRANSFER */
 struct end {
   struct world *world;
   enum side side;
-  unsigned client; /* whose connection it is */
+  unsigned client;   /* whose connection it is */
   struct conn *conn; /* NULL once freed */
+  struct cid cid;    /* of a server's end, once it has sent something */
   struct pool *pool;
   size_t datagram_bytes_max;
   const struct work_ops *ops;
   void *work;
   uint64_t created_ns;
-  uint64_t heard_ns;  /* the last time an intact datagram came; at first when it began */
+  uint64_t heard_ns; /* the last time an intact datagram came; at first when it began */
   uint64_t timeout_ns;
   uint64_t steps, idle_timeouts, idle_since_ns;
-  bool is_woken; /* something came, it is to be pumped */
+  bool is_woken;                           /* something came, it is to be pumped */
   bool is_established, is_closed, is_gone; /* gone: the program has left the connection */
   bool has_called_close;
   bool was_told; /* a datagram that the peer had sent after conn_close came through */
@@ -51,13 +52,15 @@ struct end {
   uint64_t close_code;
   char close_reason[REASON_BYTES_MAX + 1];
   bool has_first_sent;
-  uint64_t bytes_sent, datagrams_sent;
+  uint64_t bytes_sent, datagrams_sent, received;
+  uint32_t sent_after_close; /* datagrams, once it had called conn_close */
   struct conn_stats stats; /* as they were at the end */
   uint8_t *scratch;        /* datagram_bytes_max bytes */
 };
 
 /* Takes the connection over; begins its work. */
-struct end *end_new(struct world *world, enum side side, unsigned client, struct conn *conn, struct pool *pool);
+struct end *end_new(struct world *world, enum side side, unsigned client, struct conn *conn,
+                    struct pool *pool);
 /* Something came for this end: what the world knows of it. Before the connection sees it. */
 void end_note_arrival(struct end *end, const struct arrival *arrival);
 void end_on_datagram(struct end *end, const struct address *from, const struct arrival *arrival);

@@ -1,5 +1,5 @@
-/* faults: scenarios with a planted fault. What cannot fail proves nothing: each property has a fault here that must make
- * it fail, in a scenario where nothing else does. */
+/* faults: scenarios with a planted fault. What cannot fail proves nothing: each property has a fault here
+ * that must make it fail, in a scenario where nothing else does. */
 #include "cases.h"
 
 #include "udpcp/transport.h"

@@ -58,14 +58,16 @@ void tree_free(struct tree *tree) {
   if (!tree) return;
   for (uint32_t i = 0; i < tree->count; i++)
     free(tree->files[i].blocks);
-  if (require(verdict_of(tree), pool_bytes_used(tree->pool) == 0, "all memory is given back", "source: %zu bytes",
-              pool_bytes_used(tree->pool)))
+  if (require(verdict_of(tree), pool_bytes_used(tree->pool) == 0, "all memory is given back",
+              "source: %zu bytes", pool_bytes_used(tree->pool)))
     pool_free(tree->pool);
   free(tree->files);
   free(tree);
 }
 
-struct pool *tree_pool(struct tree *tree) { return tree->pool; }
+struct pool *tree_pool(struct tree *tree) {
+  return tree->pool;
+}
 
 void tree_switch_sink_off(struct tree *tree) { tree->is_sink_off = true; }
 
@@ -84,8 +86,9 @@ static void make_entry(struct tree *tree, const struct tree_file *file, struct e
   if (file->kind == ENTRY_FILE && tree->plan->folders > 0 && file->number % 3 != 0)
     snprintf(folder, sizeof(folder), "d%u/", tree->plan->files + file->number % tree->plan->folders);
   /* A folder's name is what its files say, so it is not padded. */
-  int size = snprintf(tree->name, sizeof(tree->name), "%s%s%c%u", folder,
-                      file->kind == ENTRY_FILE ? padding : "", file->kind == ENTRY_FILE ? 'f' : 'd', file->number);
+  int size =
+      snprintf(tree->name, sizeof(tree->name), "%s%s%c%u", folder, file->kind == ENTRY_FILE ? padding : "",
+               file->kind == ENTRY_FILE ? 'f' : 'd', file->number);
   assert(size > 0 && (size_t)size < sizeof(tree->name));
   *entry = (struct entry){.kind = file->kind,
                           .mode = 0644,
@@ -114,7 +117,8 @@ struct tree_file *tree_find(struct tree *tree, const uint8_t *name, size_t size)
 static struct tree_file *file_of(struct tree *tree, const struct entry *entry) {
   struct tree_file *file = tree_find(tree, entry->name, entry->name_size);
   bool is_right = file && file->kind == entry->kind && file->size == entry->size &&
-                  entry->mtime_s == MTIME_S + file->number && entry->mtime_ns == file->number && entry->mode == 0644;
+                  entry->mtime_s == MTIME_S + file->number && entry->mtime_ns == file->number &&
+                  entry->mode == 0644;
   require(verdict_of(tree), is_right, "entries arrive as they were given", "%.*s", (int)entry->name_size,
           (const char *)entry->name);
   return is_right ? file : NULL;
@@ -166,7 +170,8 @@ static int source_check_file(void *source, void *handle, const struct entry *ent
 static void source_close_file(void *source, void *handle) {
   struct tree *tree = source;
   struct tree_file *file = handle;
-  require(verdict_of(tree), file->opens > 0, "the source is read as agreed", "file %u is closed twice", file->number);
+  require(verdict_of(tree), file->opens > 0, "the source is read as agreed", "file %u is closed twice",
+          file->number);
   if (file->opens > 0) file->opens--;
 }
 
@@ -199,9 +204,10 @@ static int sink_begin_file(void *sink, const struct entry *entry, bool dry, void
   if (file->fate == FATE_EXISTS) return ERR_EXISTS;
   if (file->fate == FATE_SINK_DENIED) return ERR_DENIED;
   if (dry) return SINK_WANTED;
-  require(verdict_of(tree), !tree->plan->dry_run, "a dry run writes nothing", "file %u is begun", file->number);
-  require(verdict_of(tree), file->kind == ENTRY_FILE && file->stand == STAND_NOTHING, "the sink is used as agreed",
-          "file %u is begun twice", file->number);
+  require(verdict_of(tree), !tree->plan->dry_run, "a dry run writes nothing", "file %u is begun",
+          file->number);
+  require(verdict_of(tree), file->kind == ENTRY_FILE && file->stand == STAND_NOTHING,
+          "the sink is used as agreed", "file %u is begun twice", file->number);
   free(file->blocks);
   file->blocks = calloc(file->size / BLOCK_DATA_BYTES + 1, 1);
   assert(file->blocks && "out of memory");
@@ -223,8 +229,10 @@ static int sink_write_file(void *sink, void *handle, uint64_t offset, const uint
                (unsigned long long)file->size))
     return ERR_IO;
   if (file->fate == FATE_WRITE_ERROR) return ERR_IO;
-  if (tree->plan->sink_bytes_max > 0 && tree->sink_bytes + size > tree->plan->sink_bytes_max) return ERR_DISK_FULL;
-  bool is_right = file->is_rewritten || content_equals(content_seed(tree->seed, 0, file->number), offset, bytes, size);
+  if (tree->plan->sink_bytes_max > 0 && tree->sink_bytes + size > tree->plan->sink_bytes_max)
+    return ERR_DISK_FULL;
+  bool is_right =
+      file->is_rewritten || content_equals(content_seed(tree->seed, 0, file->number), offset, bytes, size);
   require(verdict_of(tree), is_right, "what is written is what was read", "file %u at %llu", file->number,
           (unsigned long long)offset);
   if (tree->writes++ == 2 && fault_of(tree) == FAULT_LOST_WRITE) return 0;
@@ -240,8 +248,8 @@ static void sink_commit_files(void *sink, void *const *handles, size_t count, in
     struct tree_file *file = handles[i];
     results[i] = ERR_IO;
     if (tree->is_sink_off) continue;
-    require(verdict_of(tree), file->stand == STAND_PART, "the sink is used as agreed", "file %u is committed without a part",
-            file->number);
+    require(verdict_of(tree), file->stand == STAND_PART, "the sink is used as agreed",
+            "file %u is committed without a part", file->number);
     require(verdict_of(tree), file->written == file->size && !file->is_rewritten,
             "only what is whole gets its name", "file %u: %llu of %llu bytes%s", file->number,
             (unsigned long long)file->written, (unsigned long long)file->size,
@@ -260,8 +268,8 @@ static void sink_abort_file(void *sink, void *handle) {
   struct tree *tree = sink;
   struct tree_file *file = handle;
   if (tree->is_sink_off) return;
-  require(verdict_of(tree), file->stand == STAND_PART, "the sink is used as agreed", "file %u is aborted without a part",
-          file->number);
+  require(verdict_of(tree), file->stand == STAND_PART, "the sink is used as agreed",
+          "file %u is aborted without a part", file->number);
   drop_part(file);
   if (file->is_planted_half) file->stand = STAND_FINAL;
 }
@@ -276,9 +284,10 @@ static int sink_make_folder(void *sink, const struct entry *entry, bool dry) {
     return SINK_HAVE;
   }
   if (dry) return SINK_WANTED;
-  require(verdict_of(tree), !tree->plan->dry_run, "a dry run writes nothing", "folder %u is made", file->number);
-  require(verdict_of(tree), file->kind == ENTRY_FOLDER && file->stand == STAND_NOTHING, "the sink is used as agreed",
-          "folder %u is made twice", file->number);
+  require(verdict_of(tree), !tree->plan->dry_run, "a dry run writes nothing", "folder %u is made",
+          file->number);
+  require(verdict_of(tree), file->kind == ENTRY_FOLDER && file->stand == STAND_NOTHING,
+          "the sink is used as agreed", "folder %u is made twice", file->number);
   file->stand = STAND_FINAL;
   return SINK_WANTED;
 }

@@ -1,6 +1,6 @@
-/* files: a tree of files in memory, its source at the sender and its sink at the receiver, and what is known of each
- * file: what it is, what will go wrong with it, and what either side said about it. Contents are made and compared as
- * they pass, never kept. */
+/* files: a tree of files in memory, its source at the sender and its sink at the receiver, and what is known
+ * of each file: what it is, what will go wrong with it, and what either side said about it. Contents are made
+ * and compared as they pass, never kept. */
 #ifndef SIM_FILES_H
 #define SIM_FILES_H
 

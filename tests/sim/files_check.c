@@ -8,19 +8,19 @@
 
 void tree_on_report(struct tree *tree, enum side side, const struct report *report) {
   struct tree_file *file = tree_find(tree, report->entry.name, report->entry.name_size);
-  if (!require(tree->verdict, file != NULL, "reports speak of what there is", "%.*s", (int)report->entry.name_size,
-               (const char *)report->entry.name))
+  if (!require(tree->verdict, file != NULL, "reports speak of what there is", "%.*s",
+               (int)report->entry.name_size, (const char *)report->entry.name))
     return;
   bool is_hidden = tree->scenario->fault == FAULT_NO_REPORT && side == CLIENT && file->number == 3;
   if (is_hidden) return;
-  require(tree->verdict, file->said[side].count++ == 0, "each object is reported once", "file %u by the %s again",
-          file->number, side == CLIENT ? "client" : "server");
+  require(tree->verdict, file->said[side].count++ == 0, "each object is reported once",
+          "file %u by the %s again", file->number, side == CLIENT ? "client" : "server");
   file->said[side].kind = report->kind;
   file->said[side].error = report->error;
   file->said[side].at_source = report->at_source;
   bool is_named = report->kind == REPORT_COMMITTED && side == CLIENT;
-  require(tree->verdict, !is_named || file->stand == STAND_FINAL, "what is reported committed is there", "file %u",
-          file->number);
+  require(tree->verdict, !is_named || file->stand == STAND_FINAL, "what is reported committed is there",
+          "file %u", file->number);
 }
 
 void tree_on_outcome(struct tree *tree, enum side side, const struct progress *progress) {
@@ -81,8 +81,7 @@ static struct expected expect_file(const struct tree_file *file, bool dry) {
 /* Both sides can be right: whichever trouble comes first. */
 static bool is_allowed(const struct tree *tree, const struct tree_file *file, enum side side) {
   bool dry = tree->plan->dry_run;
-  struct expected expected =
-      file->kind == ENTRY_FILE ? expect_file(file, dry) : expect_folder(file, dry);
+  struct expected expected = file->kind == ENTRY_FILE ? expect_file(file, dry) : expect_folder(file, dry);
   if (file->said[side].kind == REPORT_FAILED && file->said[side].error == ERR_DISK_FULL)
     return tree->plan->sink_bytes_max > 0 && !file->said[side].at_source;
   if (file->said[side].kind != expected.kind) return false;
@@ -94,8 +93,8 @@ static void check_said(const struct tree *tree, const struct tree_file *file, en
   const char *who = side == CLIENT ? "client" : "server";
   /* What the walk could not look at is never announced. */
   uint32_t times = side == SERVER && file->fate == FATE_UNREADABLE ? 0 : 1;
-  require(tree->verdict, file->said[side].count == times, "each object is reported once", "file %u by the %s: %u times",
-          file->number, who, file->said[side].count);
+  require(tree->verdict, file->said[side].count == times, "each object is reported once",
+          "file %u by the %s: %u times", file->number, who, file->said[side].count);
   if (times == 0) return;
   require(tree->verdict, is_allowed(tree, file, side), "reports say what happened",
           "file %u (fate %d, %llu bytes) by the %s: kind %d, %s%s", file->number, (int)file->fate,
@@ -111,13 +110,14 @@ static void check_stand(const struct tree *tree, const struct tree_file *file, b
     bool has_failed = file->said[side].count > 0 && file->said[side].kind == REPORT_FAILED;
     require(tree->verdict, !is_committed || file->stand == STAND_FINAL, "what is reported committed is there",
             "file %u, by the %s", file->number, side == CLIENT ? "client" : "server");
-    require(tree->verdict, !has_failed || file->stand != STAND_FINAL, "what failed has no final name", "file %u",
-            file->number);
+    require(tree->verdict, !has_failed || file->stand != STAND_FINAL, "what failed has no final name",
+            "file %u", file->number);
   }
   bool is_whole = file->kind == ENTRY_FOLDER || file->written == file->size;
-  require(tree->verdict, file->stand != STAND_FINAL || is_whole, "only what is whole gets its name", "file %u",
+  require(tree->verdict, file->stand != STAND_FINAL || is_whole, "only what is whole gets its name",
+          "file %u", file->number);
+  require(tree->verdict, !is_sink_alive || file->stand != STAND_PART, "no part file is left", "file %u",
           file->number);
-  require(tree->verdict, !is_sink_alive || file->stand != STAND_PART, "no part file is left", "file %u", file->number);
   require(tree->verdict, file->opens == 0, "all files are closed", "file %u at the source", file->number);
 }
 
@@ -125,20 +125,20 @@ static void check_stand(const struct tree *tree, const struct tree_file *file, b
 
 static void check_sums(const struct tree *tree, enum side side) {
   const struct progress *progress = &tree->progress[side];
-  uint64_t said[4] = {0}, bytes_done = 0, seen = 0, bytes_seen = 0, failed_unseen = 0;
+  uint64_t said[4] = {0}, bytes_done = 0, seen = 0, bytes_seen = 0;
   for (uint32_t i = 0; i < tree->count; i++) {
     const struct tree_file *file = &tree->files[i];
     if (file->said[side].count == 0) continue;
     enum report_kind kind = file->said[side].kind;
     said[kind]++;
     seen++;
-    failed_unseen += file->fate == FATE_UNREADABLE;
     if (file->fate != FATE_UNREADABLE) bytes_seen += file->size;
     if (kind == REPORT_COMMITTED || kind == REPORT_HAVE) bytes_done += file->size;
   }
   const char *who = side == CLIENT ? "client" : "server";
   require(tree->verdict,
-          progress->objects_seen == seen && progress->objects_done == said[REPORT_COMMITTED] + said[REPORT_WOULD] &&
+          progress->objects_seen == seen &&
+              progress->objects_done == said[REPORT_COMMITTED] + said[REPORT_WOULD] &&
               progress->objects_had == said[REPORT_HAVE] && progress->objects_failed == said[REPORT_FAILED],
           "the counts add up", "%s: %llu seen, %llu done, %llu had, %llu failed; reported %llu", who,
           (unsigned long long)progress->objects_seen, (unsigned long long)progress->objects_done,

@@ -1,5 +1,6 @@
-/* hostile: see hostile.h. A stranger cannot read a connection's packets as they pass, but may have caught a copy of an
- * old one (or even of one that is still on its way), and can write whatever it likes into a datagram, the server's address as its sender included. */
+/* hostile: see hostile.h. A stranger cannot read a connection's packets as they pass, but may have caught a
+ * copy of an old one (or even of one that is still on its way), and can write whatever it likes into a
+ * datagram, the server's address as its sender included. */
 #include "hostile.h"
 
 #include "content.h"
@@ -58,7 +59,8 @@ void hostile_overhear(struct world *world, enum side side, const uint8_t *bytes,
 enum stray { STRAY_NOISE, STRAY_REPLAY, STRAY_OTHER_VERSION, STRAY_DAMAGED, STRAYS };
 
 /* A datagram to that side; its size. */
-static size_t make_stray(struct hostile *hostile, uint64_t now_ns, enum side side, uint8_t bytes[NOISE_BYTES_MAX]) {
+static size_t make_stray(struct hostile *hostile, uint64_t now_ns, enum side side,
+                         uint8_t bytes[NOISE_BYTES_MAX]) {
   enum stray kind = (enum stray)prng_below(&hostile->prng, STRAYS);
   size_t size = 1 + prng_below(&hostile->prng, NOISE_BYTES_MAX);
   content_fill(prng_next(&hostile->prng), 0, bytes, size);
@@ -69,7 +71,8 @@ static size_t make_stray(struct hostile *hostile, uint64_t now_ns, enum side sid
     size = copy_size;
     memcpy(bytes, copy, size);
     /* Beyond the version field, so that the noise gets as deep as it can. */
-    if (kind == STRAY_DAMAGED) bytes[prng_below(&hostile->prng, size)] ^= (uint8_t)(1 + prng_below(&hostile->prng, 255));
+    if (kind == STRAY_DAMAGED)
+      bytes[prng_below(&hostile->prng, size)] ^= (uint8_t)(1 + prng_below(&hostile->prng, 255));
   } else if (kind == STRAY_OTHER_VERSION) {
     size = prng_below(&hostile->prng, 2) ? DATAGRAM_BYTES_MIN : 100;
     bytes[0] = (uint8_t)(0xc0 | (bytes[0] & 0x3f));
@@ -121,12 +124,11 @@ static void on_stray(void *subject, void *detail) {
     stray_to_server(world, hostile, bytes, size);
   else
     stray_to_client(world, hostile, bytes, size);
-  world_plan(world, 1 + prng_below(&hostile->prng, 2 * world->scenario->stray_every_ns), on_stray, world, hostile);
+  world_plan(world, 1 + prng_below(&hostile->prng, 2 * world->scenario->stray_every_ns), on_stray, world,
+             hostile);
 }
 
-void hostile_begin(struct world *world) {
-  world_plan(world, 0, on_stray, world, hostile_of(world));
-}
+void hostile_begin(struct world *world) { world_plan(world, 0, on_stray, world, hostile_of(world)); }
 
 void hostile_end(struct world *world) {
   if (!world->hostile) return;
@@ -165,7 +167,8 @@ uint8_t *hostile_mend(struct world *world, const uint8_t *bytes, size_t size) {
 size_t hostile_foreign_answer(const uint8_t *bytes, size_t size, uint8_t *reply) {
   struct packet packet;
   if (packet_read(&packet, bytes, size) != 0 || packet.type != PACKET_INITIAL) return 0;
-  struct packet answer = {.type = PACKET_VERSIONS, .destination = packet.source, .source = packet.destination};
+  struct packet answer = {
+      .type = PACKET_VERSIONS, .destination = packet.source, .source = packet.destination};
   struct writer writer;
   writer_init(&writer, reply, DATAGRAM_BYTES_MIN);
   packet_write(&answer, &writer);

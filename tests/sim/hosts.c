@@ -1,5 +1,5 @@
-/* hosts: see hosts.h. A machine that naps looks at its arrivals and timers only so often, and then at all that have come
- * together: that is what batches and late timers are made of. */
+/* hosts: see hosts.h. A machine that naps looks at its arrivals and timers only so often, and then at all
+ * that have come together: that is what batches and late timers are made of. */
 #include "hosts.h"
 
 #include "content.h"
@@ -116,8 +116,8 @@ static unsigned client_of(const struct world *world, const struct arrival *arriv
 }
 
 static struct end *accept_conn(struct world *world, unsigned number, struct conn *conn) {
-  if (!require(&world->verdict, world->server_end_count < SERVER_ENDS_MAX, "few connections are accepted", "%u",
-               world->server_end_count))
+  if (!require(&world->verdict, world->server_end_count < SERVER_ENDS_MAX, "few connections are accepted",
+               "%u", world->server_end_count))
     return NULL;
   struct end *end = end_new(world, SERVER, number, conn, world->server_pool);
   world->server_ends[world->server_end_count++] = end;
@@ -137,10 +137,12 @@ void world_on_server_datagram(struct world *world, const struct address *from, s
   if (world->scenario->is_foreign)
     reply_size = hostile_foreign_answer(arrival->bytes, size, reply);
   else
-    conn = listener_on_datagram(world->listener, world->now_ns, from, arrival->bytes, size, &is_new, reply, &reply_size);
+    conn = listener_on_datagram(world->listener, world->now_ns, from, arrival->bytes, size, &is_new, reply,
+                                &reply_size);
   if (reply_size > 0) {
     require(&world->verdict, reply_size <= DATAGRAM_BYTES_MIN && reply_size <= size,
-            "an answer without state is not larger than what it answers", "%zu to %zu bytes", reply_size, size);
+            "an answer without state is not larger than what it answers", "%zu to %zu bytes", reply_size,
+            size);
     world_send_stateless(world, reply, reply_size, from);
   }
   free(reply);

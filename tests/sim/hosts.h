@@ -1,4 +1,5 @@
-/* hosts: the machines of a run: clients that begin, a server that listens, and what each does with a datagram. */
+/* hosts: the machines of a run: clients that begin, a server that listens, and what each does with a
+ * datagram. */
 #ifndef SIM_HOSTS_H
 #define SIM_HOSTS_H
 

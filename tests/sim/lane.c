@@ -1,5 +1,5 @@
-/* lane: see lane.h. A datagram's tag carries its note and a piece of a hash, which tells whether it came through
- * unharmed without any memory of what was sent. */
+/* lane: see lane.h. A datagram's tag carries its note and a piece of a hash, which tells whether it came
+ * through unharmed without any memory of what was sent. */
 #include "lane.h"
 
 #include "content.h"
@@ -51,9 +51,12 @@ static enum lane_fate fate_of(const struct link_stats *before, const struct link
 enum lane_fate lane_send(struct lane *lane, uint64_t now_ns, const uint8_t *bytes, size_t size,
                          const struct lane_note *note) {
   assert(note->generation <= TAG_GENERATION_MASK);
-  if (is_to_be_dropped(lane, lane->sent++)) {
+  const struct scenario *scenario = lane->scenario;
+  bool is_narrow = scenario->narrow_at_ns > 0 && now_ns >= scenario->start_ns + scenario->narrow_at_ns;
+  bool is_too_large = is_narrow && size > scenario->narrow_bytes;
+  if (is_to_be_dropped(lane, lane->sent++) || is_too_large) {
     lane->dropped++;
-    return LANE_LOST;
+    return is_too_large ? LANE_TOO_LARGE : LANE_LOST;
   }
   uint32_t tag = note->generation | (note->has_heard ? TAG_HEARD : 0) | (note->is_closing ? TAG_CLOSING : 0) |
                  (note->is_partner ? TAG_PARTNER : 0);
@@ -63,9 +66,7 @@ enum lane_fate lane_send(struct lane *lane, uint64_t now_ns, const uint8_t *byte
   return fate_of(&before, link_stats(lane->link));
 }
 
-uint64_t lane_next_time(const struct lane *lane) {
-  return link_next_time(lane->link);
-}
+uint64_t lane_next_time(const struct lane *lane) { return link_next_time(lane->link); }
 
 bool lane_receive(struct lane *lane, uint64_t now_ns, struct arrival *arrival) {
   const struct link_packet *packet = link_pop(lane->link, now_ns);
@@ -89,8 +90,8 @@ uint64_t lane_losses(const struct lane *lane) {
 }
 
 const char *lane_fate_text(enum lane_fate fate) {
-  static const char *const texts[] = {"",         " (lost)", " (blackout)", " (too large)", " (queue full)",
-                                      " (cut)",   " (damaged)"};
+  static const char *const texts[] = {"",       " (lost)",   " (blackout)", " (too large)", " (queue full)",
+                                      " (cut)", " (damaged)"};
   return texts[fate];
 }
 

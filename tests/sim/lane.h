@@ -1,4 +1,5 @@
-/* lane: one direction of a client's link: the emulator's link, and the truth about what it did to each datagram. */
+/* lane: one direction of a client's link: the emulator's link, and the truth about what it did to each
+ * datagram. */
 #ifndef SIM_LANE_H
 #define SIM_LANE_H
 
@@ -12,7 +13,7 @@ struct lane_note {
   unsigned generation; /* of the client's address */
   bool has_heard;      /* the client had received something at that address */
   bool is_closing;     /* the sender had called conn_close */
-  bool is_partner;     /* the sender is the end that was established with the other one */
+  bool is_partner;     /* the sender is the end that the other one has chosen */
 };
 
 enum lane_fate { LANE_PASSED, LANE_LOST, LANE_DARK, LANE_TOO_LARGE, LANE_QUEUE_FULL, LANE_CUT, LANE_DAMAGED };

@@ -1,4 +1,5 @@
-/* ledger: what one end said and the other heard, one a way and client. The truth both ends are held against. */
+/* ledger: what one end said and the other heard, one a way and client. The truth both ends are held against.
+ */
 #ifndef SIM_LEDGER_H
 #define SIM_LEDGER_H
 

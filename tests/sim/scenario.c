@@ -1,5 +1,5 @@
-/* scenario: see scenario.h. A draw takes a link as one meets them, adds some troubles to it, and gives it work that fits:
- * many small runs find more than few large ones. */
+/* scenario: see scenario.h. A draw takes a link as one meets them, adds some troubles to it, and gives it
+ * work that fits: many small runs find more than few large ones. */
 #include "scenario.h"
 
 #include "content.h"
@@ -77,11 +77,10 @@ static uint64_t slowest_bytes_per_s(const struct scenario *scenario) {
 }
 
 void scenario_set_limits(struct scenario *scenario) {
-  uint64_t bytes = 0, waits_ns = 0, blocks = 0;
+  uint64_t bytes = 0, waits_ns = 0;
   for (enum side side = CLIENT; side < SIDES; side++) {
     const struct talk_plan *talk = &scenario->talk[side];
     bytes += (uint64_t)talk->blocks * (talk->block_bytes_max + 200) + 2 * talk->control_bytes;
-    blocks += talk->blocks;
     waits_ns += talk->blocks * talk->hold_ns_max;
     waits_ns += (talk->blocks + talk->control_bytes / 100) * talk->pause_ns_max;
     waits_ns += 4 * scenario->host[side].idle_timeout_ns + 2 * scenario->host[side].handshake_timeout_ns;
@@ -90,9 +89,11 @@ void scenario_set_limits(struct scenario *scenario) {
   if (scenario->layer == LAYER_TRANSFER) bytes = scenario->tree.files * (scenario->tree.file_bytes_max + 500);
   bytes *= scenario->clients;
   for (size_t i = 0; i < scenario->link[0][UP].blackout_count; i++)
-    waits_ns += 4 * (scenario->link[0][UP].blackouts[i].until_ns - scenario->link[0][UP].blackouts[i].from_ns);
+    waits_ns +=
+        4 * (scenario->link[0][UP].blackouts[i].until_ns - scenario->link[0][UP].blackouts[i].from_ns);
   waits_ns += scenario->close_at_ns + scenario->die_at_ns + scenario->clients * scenario->client_apart_ns;
   /* Losses of a third make everything several times slower, and backing off makes it slower still. */
-  double seconds = 120 + (double)waits_ns / 1e9 + 30.0 * (double)bytes / (double)slowest_bytes_per_s(scenario);
+  double seconds =
+      120 + (double)waits_ns / 1e9 + 30.0 * (double)bytes / (double)slowest_bytes_per_s(scenario);
   scenario->time_limit_ns = (uint64_t)(seconds * 1e9);
 }

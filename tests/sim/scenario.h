@@ -1,5 +1,5 @@
-/* scenario: everything that is decided before a run begins: links, limits, work, and what goes wrong. A run follows
- * from its scenario alone, and a drawn scenario from its seed. */
+/* scenario: everything that is decided before a run begins: links, limits, work, and what goes wrong. A run
+ * follows from its scenario alone, and a drawn scenario from its seed. */
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 
@@ -32,14 +32,14 @@ struct talk_plan {
 /* What becomes of a file, LAYER_TRANSFER. */
 enum fate {
   FATE_FINE,
-  FATE_HAVE,         /* the sink has it already */
-  FATE_EXISTS,       /* something else stands at the sink that may not be replaced */
-  FATE_UNREADABLE,   /* the walk cannot look at it */
+  FATE_HAVE,       /* the sink has it already */
+  FATE_EXISTS,     /* something else stands at the sink that may not be replaced */
+  FATE_UNREADABLE, /* the walk cannot look at it */
   FATE_OPEN_DENIED,
   FATE_OPEN_CHANGED, /* not what was announced, when it is opened */
   FATE_READ_ERROR,
-  FATE_SHORTENED,    /* ends early while it is read */
-  FATE_REWRITTEN,    /* other contents from some moment on */
+  FATE_SHORTENED, /* ends early while it is read */
+  FATE_REWRITTEN, /* other contents from some moment on */
   FATE_SINK_DENIED,
   FATE_WRITE_ERROR,
   FATE_COMMIT_ERROR,
@@ -65,25 +65,25 @@ enum expectation {
 /* Planted by the self-test: what the simulator must find. */
 enum fault {
   FAULT_NONE,
-  FAULT_FLIP_BLOCK,       /* a bit of a delivered block differs */
-  FAULT_DROP_BLOCK,       /* a delivered block is ignored */
-  FAULT_REPEAT_BLOCK,     /* one is delivered twice */
+  FAULT_FLIP_BLOCK,   /* a bit of a delivered block differs */
+  FAULT_DROP_BLOCK,   /* a delivered block is ignored */
+  FAULT_REPEAT_BLOCK, /* one is delivered twice */
   FAULT_FLIP_CONTROL,
   FAULT_DROP_CONTROL,
-  FAULT_KEEP_BUFFER,      /* one is never given back */
-  FAULT_LARGE_DATAGRAM,   /* one byte above the cap */
-  FAULT_SMALL_FIRST,      /* a first flight is cut */
-  FAULT_AMPLIFY,          /* the server answers four times */
-  FAULT_LATE_DATAGRAM,    /* one is sent after the end */
-  FAULT_OTHER_CODE,       /* the ends disagree how it ended */
-  FAULT_DEAF,             /* no timer ever fires */
-  FAULT_SPIN,             /* a timer is always due */
-  FAULT_RESEND,           /* the sender repeats itself on a clean link */
-  FAULT_MENDED_DAMAGE,    /* damage on the way that the checksum does not show */
-  FAULT_LOST_WRITE,       /* a block is acknowledged but not written */
-  FAULT_FALSE_COMMIT,     /* reported as committed, but is not */
-  FAULT_HALF_COMMIT,      /* the final name is given too early */
-  FAULT_NO_REPORT,        /* an object is never spoken of */
+  FAULT_KEEP_BUFFER,    /* one is never given back */
+  FAULT_LARGE_DATAGRAM, /* one byte above the cap */
+  FAULT_SMALL_FIRST,    /* a first flight is cut */
+  FAULT_AMPLIFY,        /* the server answers four times */
+  FAULT_LATE_DATAGRAM,  /* one is sent after the end */
+  FAULT_OTHER_CODE,     /* the ends disagree how it ended */
+  FAULT_DEAF,           /* no timer ever fires */
+  FAULT_SPIN,           /* a timer is always due */
+  FAULT_RESEND,         /* the sender repeats itself on a clean link */
+  FAULT_MENDED_DAMAGE,  /* damage on the way that the checksum does not show */
+  FAULT_LOST_WRITE,     /* a block is acknowledged but not written */
+  FAULT_FALSE_COMMIT,   /* reported as committed, but is not */
+  FAULT_HALF_COMMIT,    /* the final name is given too early */
+  FAULT_NO_REPORT,      /* an object is never spoken of */
   FAULTS
 };
 
@@ -111,8 +111,10 @@ struct scenario {
   uint64_t die_at_ns;
   uint64_t rebind_at_ns[REBINDS_MAX]; /* the clients get another address; 0: not */
   uint64_t old_address_for_ns;        /* so long datagrams to the old one still arrive */
-  uint64_t stray_every_ns;            /* somebody else's datagrams, to both ends; 0: none */
-  bool strangers_race;                /* their copies may arrive before the originals */
+  uint64_t narrow_at_ns; /* from then on larger datagrams than narrow_bytes vanish; 0: they never do */
+  size_t narrow_bytes;
+  uint64_t stray_every_ns; /* somebody else's datagrams, to both ends; 0: none */
+  bool strangers_race;     /* their copies may arrive before the originals */
   struct drop drops[DROPS_MAX];
   unsigned drop_count;
   uint32_t mended_permille; /* packets damaged in a way their checksum does not show */

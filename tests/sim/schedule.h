@@ -1,4 +1,5 @@
-/* schedule: what is to happen at which simulated time; equal times keep the order in which they were planned. */
+/* schedule: what is to happen at which simulated time; equal times keep the order in which they were planned.
+ */
 #ifndef SIM_SCHEDULE_H
 #define SIM_SCHEDULE_H
 

@@ -1,5 +1,5 @@
-/* sim: runs the protocol in a world made of a seed, thousands of times, and asks each time whether it kept what it
- * promises. A failing seed is printed and replays identically.
+/* sim: runs the protocol in a world made of a seed, thousands of times, and asks each time whether it kept
+ * what it promises. A failing seed is printed and replays identically.
  *
  *   sim --seeds N [--first S]       named cases, planted faults, then N drawn scenarios
  *   sim --seed S [--trace]          one of them, told in detail
@@ -75,13 +75,15 @@ static void sweep_one(const struct scenario *scenario, struct verdict *verdict, 
 static void judge(const struct scenario *scenario, const struct options *options, const char *label,
                   const char *replay) {
   struct verdict verdict = {0};
-  snprintf(running, sizeof(running), "FAIL %s: a sanitizer stopped it (replay: build/sim %s --trace)\n", label, replay);
+  snprintf(running, sizeof(running), "FAIL %s: a sanitizer stopped it (replay: build/sim %s --trace)\n",
+           label, replay);
   struct outcome_counts before = totals.counts;
   guarded_run(scenario, options->trace, &verdict);
   if (options->has_seed || options->name)
     printf("%s: %" PRIu64 " datagrams, %" PRIu64 " lost, %" PRIu64 " steps, %.3f simulated s\n", label,
            totals.counts.datagrams - before.datagrams, totals.counts.lost - before.lost,
-           totals.counts.steps - before.steps, (double)(totals.counts.simulated_ns - before.simulated_ns) / 1e9);
+           totals.counts.steps - before.steps,
+           (double)(totals.counts.simulated_ns - before.simulated_ns) / 1e9);
   if (!verdict.failed) {
     totals.passed++;
     return;
@@ -99,7 +101,9 @@ static void run_seed(const struct options *options, uint64_t seed) {
   if (!scenario) abort();
   scenario_draw(scenario, seed, layer);
   snprintf(label, sizeof(label), "seed %" PRIu64, seed);
-  const char *flag = options->layer < 0 ? "" : options->layer == LAYER_CONN ? " --layer conn" : " --layer transfer";
+  const char *flag = options->layer < 0             ? ""
+                     : options->layer == LAYER_CONN ? " --layer conn"
+                                                    : " --layer transfer";
   snprintf(replay, sizeof(replay), "--seed %" PRIu64 "%s", seed, flag);
   judge(scenario, options, label, replay);
   free(scenario);
@@ -190,10 +194,14 @@ static bool parse_drop(const char *text, struct options *options) {
 
 static bool parse(int argc, char **argv, struct options *options) {
   static const struct option known[] = {
-      {"seeds", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'f'},
-      {"seed", required_argument, NULL, 's'},  {"case", required_argument, NULL, 'c'},
-      {"layer", required_argument, NULL, 'l'}, {"self-test", no_argument, NULL, 't'},
-      {"trace", no_argument, NULL, 'v'},       {"drop", required_argument, NULL, 'd'},
+      {"seeds", required_argument, NULL, 'n'},
+      {"first", required_argument, NULL, 'f'},
+      {"seed", required_argument, NULL, 's'},
+      {"case", required_argument, NULL, 'c'},
+      {"layer", required_argument, NULL, 'l'},
+      {"self-test", no_argument, NULL, 't'},
+      {"trace", no_argument, NULL, 'v'},
+      {"drop", required_argument, NULL, 'd'},
       {0},
   };
   int option;
@@ -213,7 +221,9 @@ static bool parse(int argc, char **argv, struct options *options) {
       options->name = optarg;
       break;
     case 'l':
-      options->layer = strcmp(optarg, "conn") == 0 ? LAYER_CONN : strcmp(optarg, "transfer") == 0 ? LAYER_TRANSFER : -1;
+      options->layer = strcmp(optarg, "conn") == 0       ? LAYER_CONN
+                       : strcmp(optarg, "transfer") == 0 ? LAYER_TRANSFER
+                                                         : -1;
       if (options->layer < 0) return false;
       break;
     case 'd':

@@ -12,13 +12,15 @@ static struct drop drop_of(uint64_t place, const uint64_t sent[WAYS]) {
 }
 
 unsigned sweep_run(struct scenario *scenario, struct verdict *verdict,
-                   void (*run)(const struct scenario *scenario, struct verdict *verdict, uint64_t sent[WAYS])) {
+                   void (*run)(const struct scenario *scenario, struct verdict *verdict,
+                               uint64_t sent[WAYS])) {
   uint64_t sent[WAYS], now[WAYS];
   unsigned runs = 1;
   scenario->drop_count = 0;
   run(scenario, verdict, sent);
   uint64_t count = sent[UP] + sent[DOWN];
-  require(verdict, count <= SWEEP_DATAGRAMS_MAX, "a sweep is small", "%llu datagrams", (unsigned long long)count);
+  require(verdict, count <= SWEEP_DATAGRAMS_MAX, "a sweep is small", "%llu datagrams",
+          (unsigned long long)count);
   for (uint64_t i = 0; i < count && !verdict->failed; i++) {
     scenario->drops[0] = drop_of(i, sent);
     scenario->drop_count = 1;

@@ -1,5 +1,5 @@
-/* talk: the work of LAYER_CONN. Each end sends blocks of random sizes and a control stream, pauses now and then, keeps
- * what it receives for a while as a slow disk would, and at last somebody closes. */
+/* talk: the work of LAYER_CONN. Each end sends blocks of random sizes and a control stream, pauses now and
+ * then, keeps what it receives for a while as a slow disk would, and at last somebody closes. */
 #include "content.h"
 #include "world.h"
 
@@ -125,12 +125,13 @@ static bool send_control(struct talk *talk) {
 }
 
 static bool has_said_all(const struct talk *talk) {
-  return talk->sent->blocks_acked == talk->plan->blocks && talk->sent->control_sent == talk->plan->control_bytes &&
-         conn_is_flushed(talk->end->conn);
+  return talk->sent->blocks_acked == talk->plan->blocks &&
+         talk->sent->control_sent == talk->plan->control_bytes && conn_is_flushed(talk->end->conn);
 }
 
 static bool has_heard_all(const struct talk *talk) {
-  const struct talk_plan *plan = &talk->end->world->scenario->talk[talk->end->side == CLIENT ? SERVER : CLIENT];
+  const struct talk_plan *plan =
+      &talk->end->world->scenario->talk[talk->end->side == CLIENT ? SERVER : CLIENT];
   return talk->heard->blocks_received == plan->blocks && talk->heard->control_received == plan->control_bytes;
 }
 
@@ -200,16 +201,18 @@ static void keep(struct talk *talk, uint8_t *bytes, unsigned size_class) {
 static void on_block(struct talk *talk, const struct conn_event *event) {
   uint8_t *bytes = event->block.bytes;
   size_t size = event->block.size;
-  require(verdict_of(talk), event->block.size_class < POOL_CLASSES && size <= pool_class_bytes(event->block.size_class),
+  require(verdict_of(talk),
+          event->block.size_class < POOL_CLASSES && size <= pool_class_bytes(event->block.size_class),
           "a block fits its class", "%zu bytes, class %u", size, event->block.size_class);
   uint64_t before = talk->heard->blocks_received;
   if (fault_of(talk) == FAULT_FLIP_BLOCK && before == 1) bytes[size / 2] ^= 4;
   if (fault_of(talk) != FAULT_DROP_BLOCK || before != 1 || talk->events_seen++ > 0)
-    require(verdict_of(talk), ledger_on_received(talk->heard, bytes, size), "each block arrives once, as it was sent",
-            "block of %zu bytes after %llu others", size, (unsigned long long)before);
+    require(verdict_of(talk), ledger_on_received(talk->heard, bytes, size),
+            "each block arrives once, as it was sent", "block of %zu bytes after %llu others", size,
+            (unsigned long long)before);
   if (fault_of(talk) == FAULT_REPEAT_BLOCK && before == 1)
-    require(verdict_of(talk), ledger_on_received(talk->heard, bytes, size), "each block arrives once, as it was sent",
-            "block of %zu bytes again", size);
+    require(verdict_of(talk), ledger_on_received(talk->heard, bytes, size),
+            "each block arrives once, as it was sent", "block of %zu bytes again", size);
   keep(talk, bytes, event->block.size_class);
 }
 
@@ -222,16 +225,17 @@ static void on_control(struct talk *talk) {
     if (fault_of(talk) == FAULT_DROP_CONTROL) size--;
     uint64_t at = talk->heard->control_received;
     talk->heard->control_received += size;
-    require(verdict_of(talk), content_equals(seed, at, piece, size), "the control stream arrives as it was sent",
-            "%zu bytes at %llu differ", size, (unsigned long long)at);
+    require(verdict_of(talk), content_equals(seed, at, piece, size),
+            "the control stream arrives as it was sent", "%zu bytes at %llu differ", size,
+            (unsigned long long)at);
     require(verdict_of(talk), talk->heard->control_received <= talk->heard->control_sent,
             "the control stream arrives as it was sent", "more than was sent");
   }
 }
 
 static void on_acked(struct talk *talk, struct outgoing *block) {
-  require(verdict_of(talk), ledger_on_acked(talk->sent, block->id), "acknowledged once, and what has arrived only",
-          "block of %zu bytes", block->size);
+  require(verdict_of(talk), ledger_on_acked(talk->sent, block->id),
+          "acknowledged once, and what has arrived only", "block of %zu bytes", block->size);
   *block->link = block->next;
   if (block->next) block->next->link = block->link;
   free(block);

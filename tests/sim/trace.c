@@ -1,4 +1,5 @@
-/* trace: see trace.h. The plain handshake protects nothing from reading, so frames can be shown as they are. */
+/* trace: see trace.h. The plain handshake protects nothing from reading, so frames can be shown as they are.
+ */
 #include "trace.h"
 
 #include "world.h"
@@ -25,8 +26,8 @@ static void print_frames(const uint8_t *payload, size_t size) {
   }
 }
 
-void trace_datagram(const struct world *world, enum way way, unsigned client, const uint8_t *bytes, size_t size,
-                    const char *fate) {
+void trace_datagram(const struct world *world, enum way way, unsigned client, const uint8_t *bytes,
+                    size_t size, const char *fate) {
   if (!world->trace) return;
   print_time(world);
   printf("%u %s %5zu%s  ", client, way == UP ? "->" : "<-", size, fate);
@@ -38,7 +39,8 @@ void trace_datagram(const struct world *world, enum way way, unsigned client, co
   char text[TEXT_BYTES];
   packet_describe(&packet, text, sizeof(text));
   printf("%s", text);
-  bool has_frames = packet.type != PACKET_BLOCK && packet.type != PACKET_RETRY && packet.type != PACKET_VERSIONS;
+  bool has_frames =
+      packet.type != PACKET_BLOCK && packet.type != PACKET_RETRY && packet.type != PACKET_VERSIONS;
   if (packet.header_size > 0 && has_frames && packet.payload_size >= CHECKSUM_BYTES)
     print_frames(bytes + packet.header_size, packet.payload_size - CHECKSUM_BYTES);
   printf("\n");

@@ -8,8 +8,8 @@
 struct world;
 struct end;
 
-void trace_datagram(const struct world *world, enum way way, unsigned client, const uint8_t *bytes, size_t size,
-                    const char *fate);
+void trace_datagram(const struct world *world, enum way way, unsigned client, const uint8_t *bytes,
+                    size_t size, const char *fate);
 void trace_event(const struct end *end, const struct conn_event *event);
 void trace_note(const struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,4 +1,5 @@
-/* tree: the inside of files.h, shared by files.c (source and sink) and files_check.c (what must be true at the end). */
+/* tree: the inside of files.h, shared by files.c (source and sink) and files_check.c (what must be true at
+ * the end). */
 #ifndef SIM_TREE_H
 #define SIM_TREE_H
 
@@ -7,17 +8,17 @@
 enum { TREE_NAME_BYTES_MAX = 320 };
 
 enum stand { /* what is there at the sink */
-  STAND_NOTHING,
-  STAND_PART,
-  STAND_FINAL,
-  STAND_OLD, /* what was there before */
+             STAND_NOTHING,
+             STAND_PART,
+             STAND_FINAL,
+             STAND_OLD, /* what was there before */
 };
 
 struct tree_file {
   struct tree *tree;
   enum entry_kind kind;
   enum fate fate;
-  uint32_t number; /* its place in the walk, and the end of its name */
+  uint32_t number;  /* its place in the walk, and the end of its name */
   uint16_t padding; /* characters that make its name long */
   uint64_t size;
   bool is_rewritten, is_planted_half;

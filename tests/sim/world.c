@@ -1,12 +1,12 @@
-/* world: see world.h. Whatever is planned and whatever the machines wait for is asked for its time; the clock jumps to
- * the earliest. Nothing depends on anything but the scenario, so a run can be repeated exactly. */
+/* world: see world.h. Whatever is planned and whatever the machines wait for is asked for its time; the clock
+ * jumps to the earliest. Nothing depends on anything but the scenario, so a run can be repeated exactly. */
 #include "world.h"
 
 #include "check.h"
 #include "content.h"
 #include "files.h"
-#include "hosts.h"
 #include "hostile.h"
+#include "hosts.h"
 #include "trace.h"
 
 #include <assert.h>
@@ -18,8 +18,8 @@ enum {
   CLOSE_AGAIN_NS = 50000000,
 };
 
-void world_plan(struct world *world, uint64_t delay_ns, void (*run)(void *subject, void *detail), void *subject,
-                void *detail) {
+void world_plan(struct world *world, uint64_t delay_ns, void (*run)(void *subject, void *detail),
+                void *subject, void *detail) {
   schedule_add(&world->schedule, world->now_ns + delay_ns, run, subject, detail);
 }
 
@@ -111,22 +111,42 @@ static void send_to_client(struct world *world, const struct end *end, const uin
   client->route[generation].bytes_out += size;
   if (world->scenario->fault == FAULT_AMPLIFY) client->route[generation].bytes_out += 3 * size;
   check_amplification(world, &client->route[generation]);
-  struct lane_note note = {.generation = generation, .is_closing = end && end->has_called_close, .is_partner = end && (!client->partner || end == client->partner)};
+  struct lane_note note = {.generation = generation,
+                           .is_closing = end && end->has_called_close,
+                           .is_partner =
+                               end && (!client->has_chosen || cid_equal(&end->cid, &client->chosen))};
   put_on_lane(world, DOWN, number, bytes, size, &note);
 }
 
-void world_send(struct world *world, struct end *end, const uint8_t *bytes, size_t size, const struct address *to) {
+/* Which of the server's connections a client has chosen shows in the ids of both sides' packets
+ * (proto/wire.md sections 2 and 3). */
+static void note_ids(struct client *client, struct end *end, const uint8_t *bytes, size_t size) {
+  struct packet packet;
+  bool is_long = bytes[0] & 0x80;
+  if (is_long != (end->side == SERVER) || packet_read(&packet, bytes, size) != 0) return;
+  if (end->side == SERVER)
+    end->cid = packet.source;
+  else
+    client->chosen = packet.destination;
+  client->has_chosen |= end->side == CLIENT;
+}
+
+void world_send(struct world *world, struct end *end, const uint8_t *bytes, size_t size,
+                const struct address *to) {
   unsigned number, generation;
-  /* What goes to a stranger is not passed on by it: who carries everything both ways is a path, not a stranger. */
+  /* What goes to a stranger is not passed on by it: who carries everything both ways is a path, not a
+   * stranger. */
   if (end->side == CLIENT || address_to_client(to, &number, &generation))
     hostile_overhear(world, end->side, bytes, size);
+  note_ids(&world->client[end->client], end, bytes, size);
   if (end->side == SERVER) {
     send_to_client(world, end, bytes, size, to);
     return;
   }
   struct client *client = &world->client[end->client];
   struct address server = address_of_server();
-  require(&world->verdict, address_equal(to, &server), "datagrams go where somebody asked", "not to the server");
+  require(&world->verdict, address_equal(to, &server), "datagrams go where somebody asked",
+          "not to the server");
   struct lane_note note = {.generation = client->generation,
                            .has_heard = client->route[client->generation].has_heard,
                            .is_closing = end->has_called_close,
@@ -175,7 +195,8 @@ static void count(const struct world *world, struct outcome_counts *counts) {
     }
 }
 
-void world_run(const struct scenario *scenario, bool trace, struct verdict *verdict, struct outcome_counts *counts) {
+void world_run(const struct scenario *scenario, bool trace, struct verdict *verdict,
+               struct outcome_counts *counts) {
   assert(scenario->clients >= 1 && scenario->clients <= CLIENTS_MAX);
   struct world *world = calloc(1, sizeof(*world));
   assert(world && "out of memory");

@@ -1,5 +1,5 @@
-/* world: one run. A listener on one side, clients on the other, a pair of lanes to each; time jumps to whatever
- * happens next. */
+/* world: one run. A listener on one side, clients on the other, a pair of lanes to each; time jumps to
+ * whatever happens next. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -13,8 +13,8 @@
 
 enum {
   SERVER_ENDS_MAX = 1024,
-  STRAYS_MAX = 64,           /* addresses of strangers */
-  AMPLIFICATION_MAX = 3,     /* bytes to an address that has not shown that it receives */
+  STRAYS_MAX = 64,       /* addresses of strangers */
+  AMPLIFICATION_MAX = 3, /* bytes to an address that has not shown that it receives */
 };
 
 /* What the server and one address have exchanged, by the world's own count. */
@@ -25,17 +25,18 @@ struct route {
 };
 
 struct client {
-  struct end *end; /* NULL before it begins */
-  struct cid cid; /* the id it is reached by */
+  struct end *end;        /* NULL before it begins */
+  struct cid cid, chosen; /* the id it is reached by; that of the server's connection it sends data to */
+  bool has_chosen;
   struct pool *pool;
   struct lane lane[WAYS];
   struct route route[LANE_GENERATIONS_MAX];
   unsigned generation; /* of its address */
   uint64_t old_until_ns;
   bool has_moved_early; /* before it was let in: such a handshake may fail (RFC 9000 section 9) */
-  uint64_t awake_ns; /* not before */
+  uint64_t awake_ns;    /* not before */
   struct ledger ledger[WAYS];
-  struct tree *tree; /* LAYER_TRANSFER */
+  struct tree *tree;   /* LAYER_TRANSFER */
   struct end *partner; /* the server's end that was established with it */
 };
 
@@ -58,7 +59,7 @@ struct world {
   uint64_t server_awake_ns;
   struct route stray_route[STRAYS_MAX];
   unsigned stray_count;
-  uint64_t strays; /* datagrams of theirs */
+  uint64_t strays;         /* datagrams of theirs */
   struct hostile *hostile; /* NULL in a peaceful world */
   struct {
     struct pool *pool;
@@ -73,13 +74,15 @@ struct outcome_counts { /* what a run was like, for statistics */
 };
 
 /* Runs the scenario; the verdict tells whether every property held. */
-void world_run(const struct scenario *scenario, bool trace, struct verdict *verdict, struct outcome_counts *counts);
+void world_run(const struct scenario *scenario, bool trace, struct verdict *verdict,
+               struct outcome_counts *counts);
 /* An end has something to send: accounts for it and puts it on its lane. */
-void world_send(struct world *world, struct end *end, const uint8_t *bytes, size_t size, const struct address *to);
+void world_send(struct world *world, struct end *end, const uint8_t *bytes, size_t size,
+                const struct address *to);
 /* The server's answer without a connection. */
 void world_send_stateless(struct world *world, const uint8_t *bytes, size_t size, const struct address *to);
-void world_plan(struct world *world, uint64_t delay_ns, void (*run)(void *subject, void *detail), void *subject,
-                void *detail);
+void world_plan(struct world *world, uint64_t delay_ns, void (*run)(void *subject, void *detail),
+                void *subject, void *detail);
 /* Something arrived at the server from that address. */
 void world_on_server_datagram(struct world *world, const struct address *from, struct arrival *arrival);
 

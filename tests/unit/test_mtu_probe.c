@@ -180,14 +180,34 @@ static void falls_into_no_black_hole(void) {
     bool fell = false;
     for (const char *at = rows[i].what; *at; at++) {
       CU_ASSERT(!fell || rows[i].falls);
-      if (*at == 's') fell |= mtu_probe_on_packet_acked(&mtu, 300);
-      if (*at == 'f') fell |= mtu_probe_on_packet_acked(&mtu, CEILING);
+      if (*at == 's') mtu_probe_on_packet_acked(&mtu, 300);
+      if (*at == 'f') mtu_probe_on_packet_acked(&mtu, CEILING);
       if (*at == 'l') fell |= mtu_probe_on_packet_lost(&mtu, now_ns, CEILING);
       if (*at == 'o') fell |= mtu_probe_on_packet_lost(&mtu, now_ns, 300);
     }
     if (fell != rows[i].falls) printf("%s\n", rows[i].why);
     CU_ASSERT_EQUAL(fell, rows[i].falls);
     CU_ASSERT_EQUAL(mtu.current, fell ? BASE : CEILING);
+  }
+}
+
+/* Small blocks share packets, which are then rarely of full size. */
+static void sees_the_hole_in_packets_not_quite_full(void) {
+  static const size_t sizes[] = {1400, 1355, 1414};
+  uint32_t probes;
+  begin(CEILING);
+  search(CEILING, &probes);
+  for (size_t i = 0; i < MTU_BLACK_HOLE_SIGNS; i++) {
+    mtu_probe_on_packet_acked(&mtu, 1250);
+    CU_ASSERT_EQUAL(mtu_probe_on_packet_lost(&mtu, now_ns, sizes[i]), i == MTU_BLACK_HOLE_SIGNS - 1);
+  }
+  CU_ASSERT(mtu.current == BASE && mtu.too_big == 1355);
+  begin(CEILING);
+  search(CEILING, &probes);
+  for (size_t i = 0; i < MTU_BLACK_HOLE_SIGNS; i++) {
+    mtu_probe_on_packet_acked(&mtu, 1250);
+    CU_ASSERT(!mtu_probe_on_packet_lost(&mtu, now_ns, sizes[i]));
+    mtu_probe_on_packet_acked(&mtu, 1420); /* that large they come through */
   }
 }
 
@@ -228,4 +248,4 @@ UNIT_MAIN(UNIT_CASE(tries_the_ceiling_first), UNIT_CASE(waits_to_be_enabled),
           UNIT_CASE(one_loss_proves_nothing), UNIT_CASE(a_late_arrival_overrules),
           UNIT_CASE(stale_losses_are_ignored), UNIT_CASE(the_socket_refuses),
           UNIT_CASE(tries_again_and_ever_more_rarely), UNIT_CASE(falls_into_no_black_hole),
-          UNIT_CASE(climbs_out_of_a_black_hole))
+          UNIT_CASE(sees_the_hole_in_packets_not_quite_full), UNIT_CASE(climbs_out_of_a_black_hole))
