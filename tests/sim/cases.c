@@ -286,15 +286,16 @@ static const struct {
   const char *name;
   enum layer layer;
   void (*make)(struct scenario *scenario);
-  double seconds_max; /* about twice of what it takes: to find what still works, but slowly; 0: as long as it likes */
+  double seconds_max; /* about twice of what it takes: to find what still works, but slowly; 0: as long as it
+                         likes */
 } cases[] = {
     {"clean-lan", LAYER_CONN, clean_lan, 0.2},
     {"clean-jumbo", LAYER_CONN, clean_jumbo, 0.2},
     {"loss-1", LAYER_CONN, loss_1, 3},
     {"loss-5", LAYER_CONN, loss_5, 30},
-    {"loss-30", LAYER_CONN, loss_30, 0},
+    {"loss-30", LAYER_CONN, loss_30, 25},
     {"loss-bursts", LAYER_CONN, loss_bursts, 0},
-    {"ack-loss-50", LAYER_CONN, ack_loss_50, 0},
+    {"ack-loss-50", LAYER_CONN, ack_loss_50, 12},
     {"reorder", LAYER_CONN, reorder_only, 2},
     {"scatter", LAYER_CONN, scatter_only, 2},
     {"shuffled", LAYER_CONN, shuffled, 0},
@@ -308,7 +309,7 @@ static const struct {
     {"slow-disk", LAYER_CONN, slow_disk, 8},
     {"disk-pause", LAYER_CONN, disk_pause, 0},
     {"token", LAYER_CONN, token_demanded, 0.1},
-    {"token-loss", LAYER_CONN, token_under_loss, 0},
+    {"token-loss", LAYER_CONN, token_under_loss, 8},
     {"receiver-dies", LAYER_CONN, receiver_dies, 0},
     {"sender-dies", LAYER_CONN, sender_dies, 0},
     {"nobody-there", LAYER_CONN, nobody_there, 0},

@@ -128,11 +128,12 @@ static void check_clean(struct world *world, const struct end *end) {
           (unsigned long long)end->stats.packets_lost);
   /* Said once, and said again at most once because the answer had to wait in a queue. */
   bool is_single = world->scenario->closer != BOTH && world->scenario->layer == LAYER_CONN;
-  require(&world->verdict, !is_single || end->sent_after_close <= 2, "a close is answered", "%s: said %u times",
-          side_text(end), end->sent_after_close);
+  require(&world->verdict, !is_single || end->sent_after_close <= 2, "a close is answered",
+          "%s: said %u times", side_text(end), end->sent_after_close);
 }
 
-/* What the user allowed is an upper bound, but for acknowledgements and what a first window lets go at once. */
+/* What the user allowed is an upper bound, but for acknowledgements and what a first window lets go at once.
+ */
 static void check_rate(struct world *world, const struct end *end) {
   uint64_t rate = world->scenario->host[end->side].rate_bytes_per_s_max;
   if (rate == 0 || !end->is_established) return;
@@ -140,8 +141,8 @@ static void check_rate(struct world *world, const struct end *end) {
   if (end->is_closed) seconds = (double)(end->closed_ns - end->created_ns) / 1e9;
   double allowed = 1.05 * (double)rate * seconds + 100.0 * (double)end->received + 40000;
   require(&world->verdict, (double)end->bytes_sent <= allowed, "nobody sends faster than allowed",
-          "%s: %llu bytes in %.3f s, %llu a second allowed", side_text(end), (unsigned long long)end->bytes_sent,
-          seconds, (unsigned long long)rate);
+          "%s: %llu bytes in %.3f s, %llu a second allowed", side_text(end),
+          (unsigned long long)end->bytes_sent, seconds, (unsigned long long)rate);
 }
 
 static void check_counts(struct world *world, const struct end *end) {

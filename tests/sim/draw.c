@@ -309,7 +309,8 @@ void scenario_draw(struct scenario *scenario, uint64_t seed, enum layer layer) {
   scenario->client_apart_ns = one_in(&draw, 2) ? 0 : log_between(&draw, NS_PER_US, NS_PER_S);
   draw_link(&draw);
   draw_hosts(&draw);
-  uint64_t budget = log_between(&draw, 100, draw.profile->budget_bytes / scenario->clients);
+  uint64_t most = draw.profile->budget_bytes / scenario->clients;
+  uint64_t budget = one_in(&draw, 60) && draw.profile->is_fast ? 8 * most : log_between(&draw, 100, most);
   draw_talk(&draw, CLIENT, budget);
   draw_talk(&draw, SERVER, one_in(&draw, 3) ? budget : budget / 20 + 1);
   draw_tree(&draw, budget);

@@ -54,8 +54,8 @@ struct end {
   bool has_first_sent;
   uint64_t bytes_sent, datagrams_sent, received;
   uint32_t sent_after_close; /* datagrams, once it had called conn_close */
-  struct conn_stats stats; /* as they were at the end */
-  uint8_t *scratch;        /* datagram_bytes_max bytes */
+  struct conn_stats stats;   /* as they were at the end */
+  uint8_t *scratch;          /* datagram_bytes_max bytes */
 };
 
 /* Takes the connection over; begins its work. */
