@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admit.h"
@@ -236,7 +237,10 @@ static struct sink *open_folder(const struct options *options, const char *shown
   int error = 0;
   struct sink *sink = sink_new(&config, &error);
   if (sink) return sink;
-  if (error == ERR_NOT_FOUND)
+  struct stat status;
+  if (error == ERR_NOT_FOUND && stat(config.folder, &status) == 0)
+    say("%s: is a file, not a folder", shown);
+  else if (error == ERR_NOT_FOUND)
     say("%s: there is no such folder (make it: mkdir -p %s)", shown, shown);
   else if (error == ERR_DENIED)
     say("%s: no permission to write there", shown);

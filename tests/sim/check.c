@@ -127,7 +127,7 @@ static void check_clean(struct world *world, const struct end *end) {
           side_text(end), (unsigned long long)end->stats.block_bytes_resent,
           (unsigned long long)end->stats.packets_lost);
   /* Said once, and said again at most once because the answer had to wait in a queue. */
-  bool is_single = world->scenario->closer != BOTH && world->scenario->layer == LAYER_CONN;
+  bool is_single = world->scenario->closer != BOTH && world->scenario->close_at_ns == 0;
   require(&world->verdict, !is_single || end->sent_after_close <= 2, "a close is answered",
           "%s: said %u times", side_text(end), end->sent_after_close);
 }
@@ -139,7 +139,8 @@ static void check_rate(struct world *world, const struct end *end) {
   if (rate == 0 || !end->is_established) return;
   double seconds = (double)(world->now_ns - end->created_ns) / 1e9;
   if (end->is_closed) seconds = (double)(end->closed_ns - end->created_ns) / 1e9;
-  double allowed = 1.05 * (double)rate * seconds + 100.0 * (double)end->received + 40000;
+  double allowed = 1.05 * (double)rate * seconds + 100.0 * (double)end->received + 20000 +
+                   16.0 * (double)end->datagram_bytes_max;
   require(&world->verdict, (double)end->bytes_sent <= allowed, "nobody sends faster than allowed",
           "%s: %llu bytes in %.3f s, %llu a second allowed", side_text(end),
           (unsigned long long)end->bytes_sent, seconds, (unsigned long long)rate);

@@ -99,7 +99,8 @@ static void trouble_link(struct draw *draw, struct link_config *link, enum troub
     break;
   case TROUBLE_BURSTS:
     link->burst_loss = share(draw, 0.06);
-    link->burst_packets = (double)between(draw, 2, 20);
+    link->burst_packets =
+        (double)between(draw, 2, 8); /* not in time: a few probes a second must get through */
     break;
   case TROUBLE_REORDER:
     link->reorder = share(draw, 0.2);
