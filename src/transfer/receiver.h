@@ -121,7 +121,7 @@ struct receiver {
   struct link begin, wanting, complete, aborting, reporting, telling;
   uint32_t busy_files; /* not yet complete, and not failed */
   uint32_t aborts;     /* in `aborting` */
-  uint64_t full_bytes; /* the smallest file there was no room for: larger ones are refused at once */
+  uint64_t full_bytes; /* no room for a file of this size, since the last part file was removed */
 
   struct recv_block *blocks, *free_blocks; /* RECV_BLOCKS_MAX */
   uint32_t blocks_used;                    /* of the table, ever */

@@ -24,9 +24,11 @@ static const bool transitions[RECV_STATES][RECV_STATES] = {
 
 static bool is_busy(enum recv_state state) { return state >= RECV_WAITING && state <= RECV_FAILING; }
 
-/* A file of several blocks occupies one of the LARGE_MAX places while its blocks come in. */
-static bool is_large(const struct recv_object *object) {
-  return object->blocks > 1 && (object->state == RECV_BEGINNING || object->state == RECV_RECEIVING);
+/* A file of several blocks occupies one of the LARGE_MAX places while its blocks come in. In a dry run none
+ * come, and nothing bounds how many files are looked for at once. */
+static bool is_large(const struct receiver *receiver, const struct recv_object *object) {
+  return !receiver->dry_run && object->blocks > 1 &&
+         (object->state == RECV_BEGINNING || object->state == RECV_RECEIVING);
 }
 
 static void take_large(struct receiver *receiver, struct recv_object *object) {
@@ -51,11 +53,11 @@ static void give_large(struct receiver *receiver, struct recv_object *object) {
 
 void receiver_set_state(struct receiver *receiver, struct recv_object *object, enum recv_state state) {
   assert(transitions[object->state][state] && "proto/transfer.md section 5.2 has the diagram");
-  bool was_busy = is_busy(object->state), was_large = is_large(object);
+  bool was_busy = is_busy(object->state), was_large = is_large(receiver, object);
   object->state = state;
   if (object->entry.kind == ENTRY_FILE) receiver->busy_files += (uint32_t)is_busy(state) - (uint32_t)was_busy;
-  if (is_large(object) && !was_large) take_large(receiver, object);
-  if (!is_large(object) && was_large) give_large(receiver, object);
+  if (is_large(receiver, object) && !was_large) take_large(receiver, object);
+  if (!is_large(receiver, object) && was_large) give_large(receiver, object);
 }
 
 struct recv_object *receiver_object(struct receiver *receiver, uint32_t number) {

@@ -141,6 +141,7 @@ static void take_item(struct receiver *receiver, const struct store_item *item) 
   } else if (item->steps & STORE_ABORT) {
     object->file = NULL;
     receiver->handles--;
+    receiver->full_bytes = UINT64_MAX; /* there may be room again */
     receiver_settle(receiver, object);
   } else if (item->error) {
     receiver_fail(receiver, object, item->error);

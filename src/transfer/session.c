@@ -10,6 +10,8 @@ void session_init(struct session *session, struct conn *conn) {
   channel_init(&session->channel, conn);
 }
 
+void job_run(struct job *job) { job->run(job); }
+
 bool session_is_live(const struct session *session) { return !session->ending && !session->over; }
 
 void session_close(struct session *session, uint64_t code, const char *reason) {

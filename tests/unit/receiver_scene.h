@@ -20,7 +20,7 @@ struct scene {
   struct message answers[ANSWERS_MAX]; /* WANT, RESULT, FINISHED as they came */
   unsigned answers_count;
   struct message welcome;
-  bool is_established, is_closed, takes_no_reports;
+  bool is_established, is_closed, takes_no_jobs, takes_no_reports;
   struct conn_event closed;    /* at the peer */
   uint8_t *blocks[BLOCKS_MAX]; /* sent */
   unsigned blocks_count;
@@ -58,7 +58,7 @@ static inline void play(struct scene *scene, unsigned ms) {
       receiver_on_event(scene->receiver, pair->now_ns, &event);
     }
     receiver_step(scene->receiver, pair->now_ns);
-    while ((job = receiver_next_job(scene->receiver)) != NULL) {
+    while (!scene->takes_no_jobs && (job = receiver_next_job(scene->receiver)) != NULL) {
       job_run(job);
       receiver_on_job(scene->receiver, pair->now_ns, job);
     }

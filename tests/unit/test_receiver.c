@@ -174,9 +174,35 @@ static void refuses_at_once_what_a_full_disk_cannot_hold(void) {
   scene_free(&scene);
 }
 
+static void tries_larger_files_again_once_a_part_file_made_room(void) {
+  struct scene scene;
+  scene_init(&scene);
+  struct memory_file *large = announce(&scene, "large", 600000);
+  large->fault = FAULT_FULL;
+  play(&scene, 20);
+  CU_ASSERT_EQUAL(scene.sink.part_count, 1);
+  struct memory_file *small = announce(&scene, "small", 5000);
+  small->fault = FAULT_FULL;
+  send_block(&scene, small, 1, 0);
+  play(&scene, 20);
+  for (uint64_t number = 0; number < block_count(600000); number++)
+    send_block(&scene, large, 0, number);
+  play(&scene, 100);
+  CU_ASSERT_EQUAL(scene.sink.part_count, 0);
+  struct memory_file *fits = announce(&scene, "fits", 5001);
+  announce(&scene, "as large", 600000);
+  send_block(&scene, fits, 2, 0);
+  play(&scene, 100);
+  CU_ASSERT_PTR_NOT_NULL(fits->final);
+  CU_ASSERT_EQUAL(scene.progress.objects_done, 1);
+  CU_ASSERT_EQUAL(scene.progress.objects_failed, 3); /* the other one at once, by the large one's size */
+  scene_free(&scene);
+}
+
 UNIT_MAIN(UNIT_CASE(welcomes_and_finishes), UNIT_CASE(takes_blocks_before_their_entry),
           UNIT_CASE(takes_blocks_with_more_gaps_than_it_can_note),
           UNIT_CASE(a_block_that_differs_fails_its_file_only),
           UNIT_CASE(a_digest_that_differs_fails_its_file), UNIT_CASE(ignores_what_comes_after_the_answer),
           UNIT_CASE(tells_neighbours_in_one_message), UNIT_CASE(leaves_no_part_file_when_it_is_just_freed),
-          UNIT_CASE(refuses_at_once_what_a_full_disk_cannot_hold))
+          UNIT_CASE(refuses_at_once_what_a_full_disk_cannot_hold),
+          UNIT_CASE(tries_larger_files_again_once_a_part_file_made_room))
