@@ -7,8 +7,10 @@
 #include "pump.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "outbox.h"
 
@@ -249,8 +251,9 @@ void pump_farewell(struct pump *pump, struct session *session) {
   uint8_t last[DATAGRAM_BYTES_MAX];
   struct address to;
   size_t size = 0;
+  /* No wait_until: an unread datagram or signal would end each pause at once. */
   for (int tries = 0; tries < 100 && !flush(pump); tries++)
-    wait_until(pump->wait, clock_now_ns() + NS_PER_MS);
+    poll(NULL, 0, 1);
   for (size_t next;
        (next = conn_next_datagram(session->conn, clock_now_ns(), last, sizeof last, &to)) != 0;) {
     size = next;
@@ -342,6 +345,7 @@ int pump_run(struct pump *pump) {
 
 /* Whoever ends its work may have more of it: part files to remove. */
 static void finish_jobs(struct pump *pump) {
+  wait_watch(pump->wait, udp_fd(pump->udp), 0); /* nobody reads it any more */
   for (bool is_busy = true; is_busy;) {
     is_busy = false;
     pump->now_ns = clock_now_ns();
@@ -354,6 +358,7 @@ static void finish_jobs(struct pump *pump) {
       is_busy = is_busy || session->role->jobs_out(session->state) > 0;
     }
     if (is_busy) wait_until(pump->wait, pump->now_ns + NS_PER_MS);
+    if (wait_take_signal(pump->wait)) _exit(EXIT_INTERRUPTED); /* whoever asks here does not want to wait */
   }
 }
 

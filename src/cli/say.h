@@ -1,4 +1,5 @@
-/* say: what a person is told, on stderr: lasting lines, and one status line that is rewritten in place. */
+/* say: what a person is told, on stderr: lasting lines, and one status line that is rewritten in place.
+ * Nothing here waits for whoever reads it; what was not read by the exit is waited for 2 s there. */
 #ifndef CLI_SAY_H
 #define CLI_SAY_H
 

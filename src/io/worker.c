@@ -82,11 +82,15 @@ static void signal_done(struct worker *worker) {
 }
 
 static void finish(struct worker *worker, struct work *work) {
-  uint64_t now_ns = clock_now_ns();
-  if (worker->done.count == 0) worker->done_since_ns = now_ns;
+  if (worker->done.count == 0) worker->done_since_ns = clock_now_ns();
   chain_push(&worker->done, work);
+}
+
+/* Asked before a thread sleeps or runs the next piece, which may take long. */
+static void announce(struct worker *worker) {
+  if (worker->done.count == 0 || worker->is_signalled) return;
   if (worker->queued.count == 0 || worker->done.count >= WAKE_COUNT ||
-      now_ns - worker->done_since_ns >= WAKE_NS)
+      clock_now_ns() - worker->done_since_ns >= WAKE_NS)
     signal_done(worker);
 }
 
@@ -94,10 +98,13 @@ static void *thread_main(void *context) {
   struct worker *worker = context;
   pthread_mutex_lock(&worker->lock);
   for (;;) {
-    while (worker->queued.count == 0 && !worker->is_stopping)
-      pthread_cond_wait(&worker->has_work, &worker->lock);
     struct work *work = chain_pop(&worker->queued);
-    if (!work) break;
+    announce(worker);
+    if (!work) {
+      if (worker->is_stopping) break;
+      pthread_cond_wait(&worker->has_work, &worker->lock);
+      continue;
+    }
     pthread_mutex_unlock(&worker->lock);
     work->run(work);
     pthread_mutex_lock(&worker->lock);

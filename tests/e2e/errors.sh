@@ -136,8 +136,8 @@ slowly() {
   fresh from to
   head -c 40000000 /dev/zero >"$work/from/slow"
   receive --once --timeout "${1:-30}" "$work/to" || return 1
-  "$program" send --port "$port" --timeout "${1:-30}" --bwlimit 8MB "$work/from/slow" 127.0.0.1 \
-    2>"$work/send.log" &
+  ${launch[@]+"${launch[@]}"} "$program" send --port "$port" --timeout "${1:-30}" --bwlimit 8MB \
+    "$work/from/slow" 127.0.0.1 2>"$work/send.log" &
   sender=$!
   running+=("$sender")
   wait_until 5 has_part || { why="no part file appeared: $(cat "$work/send.log")" && return 1; }
@@ -168,6 +168,7 @@ the_sender_is_killed() {
 }
 
 interrupted() { # interrupted SIGNAL WHOM
+  local launch=("${heeds_int[@]}")
   slowly || return 1
   kill "-$1" "${!2}"
   leaves "$sender" 5 20 && leaves "$receiver" 5 20 && is_empty "$work/to" || return 1
@@ -179,6 +180,8 @@ interrupted() { # interrupted SIGNAL WHOM
 }
 interrupts_sender() { interrupted TERM sender; }
 interrupts_receiver() { interrupted TERM receiver; }
+types_ctrl_c_at_sender() { interrupted INT sender; }
+types_ctrl_c_at_receiver() { interrupted INT receiver; }
 hangs_up_on_sender() { interrupted HUP sender; }
 
 interrupts_idle_receiver() {
@@ -197,6 +200,23 @@ interrupts_while_connecting() {
   sleep 0.5
   kill -TERM "$sender"
   leaves "$sender" 2 20
+}
+
+# More is said than a pipe holds and nobody reads it: the transfer goes on.
+nobody_reads_what_is_said() {
+  local i name
+  name=$(printf 'x%.0s' {1..200})
+  fresh from to
+  for ((i = 0; i < 2500; i++)); do echo "$i" >"$work/from/$name$i"; done
+  mkfifo "$work/unread" && exec 8<>"$work/unread" || return 1
+  receive --once "$work/to" || return 1
+  "$program" send -v --port "$port" "$work/from/" 127.0.0.1 2>&8 8>&- &
+  sender=$!
+  running+=("$sender")
+  leaves "$sender" 30 0 && leaves "$receiver" 5 0 && same "$work/from" "$work/to"
+  status=$?
+  exec 8>&-
+  return "$status"
 }
 
 changes_while_sent() {
@@ -268,8 +288,11 @@ it 'the sender is killed' the_sender_is_killed
 it 'the sender is interrupted' interrupts_sender
 it 'the sender hangs up' hangs_up_on_sender
 it 'the receiver is interrupted' interrupts_receiver
+it 'Ctrl-C at the sender' types_ctrl_c_at_sender
+it 'Ctrl-C at the receiver' types_ctrl_c_at_receiver
 it 'an idle receiver is interrupted' interrupts_idle_receiver
 it 'interrupted while connecting' interrupts_while_connecting
+it 'nobody reads what is said' nobody_reads_what_is_said
 it 'a source that changes' changes_while_sent
 if unshare -m true 2>/dev/null || unshare -rm true 2>/dev/null; then it 'the disk is full' disk_is_full; fi
 finish

@@ -87,12 +87,17 @@ stop_all() {
   running=()
 }
 
+# Put before the program where SIGINT is to end it: a shell lets its background jobs ignore that signal.
+# shellcheck disable=SC2016 # for perl
+heeds_int=(perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' --)
+launch=() # set by a case to what `receive` puts before the program
+
 # receive ARGUMENT...: starts a receiver on a free port; sets receiver (its id), port, and receiver_log.
 receives=0
 receive() {
   receives=$((receives + 1))
   receiver_log=$work/recv.$receives.log
-  "$program" recv --port 0 "$@" >"$work/recv.out" 2>"$receiver_log" &
+  ${launch[@]+"${launch[@]}"} "$program" recv --port 0 "$@" >"$work/recv.out" 2>"$receiver_log" &
   receiver=$!
   running+=("$receiver")
   if ! wait_until 10 receiver_is_ready; then

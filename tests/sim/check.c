@@ -67,7 +67,8 @@ static void check_silence(struct world *world, const struct end *end) {
   /* Before ESTABLISHED a server may wait for either. */
   bool is_either = end->side == SERVER && !end->is_established;
   /* A copy that came late counts as nothing new. */
-  bool is_early = waited_ns + 100 * NS_PER_MS < timeout_ns && !is_either;
+  uint64_t late_ns = 100 * NS_PER_MS + world->scenario->link[end->client][UP].delay_ns;
+  bool is_early = waited_ns + late_ns < timeout_ns && !is_either;
   require(&world->verdict, !is_early, "nobody is given up too early", "the %s waited %.3f s of %.3f",
           side_text(end), (double)waited_ns / 1e9, (double)timeout_ns / 1e9);
   if (world->scenario->stray_every_ns > 0 || is_either) return;
@@ -173,10 +174,20 @@ bool check_missed_the_end(const struct world *world, const struct end *end, cons
          other->close_code == CLOSE_DONE;
 }
 
+static void check_all_arrived(struct world *world, unsigned number) {
+  if (world->scenario->layer != LAYER_CONN) return;
+  check_arrived(world, number, UP);
+  check_arrived(world, number, DOWN);
+}
+
 static void check_complete(struct world *world, unsigned number) {
   const struct client *client = &world->client[number];
   const struct end *end = client->end, *partner = client->partner;
   if (client->has_moved_early) return;
+  if (!partner && end->close_code == CLOSE_DONE && lane_losses(&client->lane[UP]) > 0) {
+    check_all_arrived(world, number); /* there was nothing to say, and even that got lost */
+    return;
+  }
   if (!require(&world->verdict, partner != NULL, "everybody gets through", "client %u did not", number))
     return;
   const struct end *ends[] = {end, partner};
@@ -186,9 +197,7 @@ static void check_complete(struct world *world, unsigned number) {
             "everybody ends well", "%s: by %s, code %llu, \"%s\"", side_text(ends[i]),
             closed_by_text(ends[i]->closed_by), (unsigned long long)ends[i]->close_code,
             ends[i]->close_reason);
-  if (world->scenario->layer != LAYER_CONN) return;
-  check_arrived(world, number, UP);
-  check_arrived(world, number, DOWN);
+  check_all_arrived(world, number);
 }
 
 static void check_client(struct world *world, unsigned number) {

@@ -88,9 +88,10 @@ void scenario_set_limits(struct scenario *scenario) {
   }
   if (scenario->layer == LAYER_TRANSFER) bytes = scenario->tree.files * (scenario->tree.file_bytes_max + 500);
   bytes *= scenario->clients;
-  for (size_t i = 0; i < scenario->link[0][UP].blackout_count; i++)
-    waits_ns +=
-        4 * (scenario->link[0][UP].blackouts[i].until_ns - scenario->link[0][UP].blackouts[i].from_ns);
+  for (size_t i = 0; i < scenario->link[0][UP].blackout_count; i++) {
+    const struct link_blackout *blackout = &scenario->link[0][UP].blackouts[i];
+    if (blackout->until_ns != TIME_NEVER) waits_ns += 4 * (blackout->until_ns - blackout->from_ns);
+  }
   waits_ns += scenario->close_at_ns + scenario->die_at_ns + scenario->clients * scenario->client_apart_ns;
   /* Losses of a third make everything several times slower, and backing off makes it slower still. */
   double seconds =

@@ -122,6 +122,31 @@ static void a_slow_piece_holds_up_nothing_else(void) {
   sem_destroy(&gate);
 }
 
+static void run_slowly(struct work *work) {
+  usleep(300 * 1000);
+  run_piece(work);
+}
+
+/* Also when the only thread is busy with the next piece, and no other waits. */
+static void a_finished_piece_is_announced_before_a_slow_one(void) {
+  struct piece pieces[2] = {{.number = 0}, {.number = 1}};
+  struct worker *worker = worker_new(1, 2);
+  sem_t gate;
+  sem_init(&gate, 0, 0);
+  pieces[0].gate = &gate; /* until both are there */
+  pieces[0].work.run = run_piece;
+  pieces[1].work.run = run_slowly;
+  worker_submit(worker, &pieces[0].work);
+  worker_submit(worker, &pieces[1].work);
+  sem_post(&gate);
+  CU_ASSERT_TRUE(is_readable(worker, 150));
+  CU_ASSERT_EQUAL(atomic_load(&pieces[1].runs), 0);
+  CU_ASSERT_PTR_EQUAL(take_waiting(worker), &pieces[0].work);
+  CU_ASSERT_PTR_EQUAL(take_waiting(worker), &pieces[1].work);
+  worker_free(worker);
+  sem_destroy(&gate);
+}
+
 static void free_runs_what_was_submitted(void) {
   struct piece pieces[200] = {0};
   struct worker *worker = worker_new(2, 200);
@@ -140,4 +165,4 @@ static void free_runs_what_was_submitted(void) {
 
 UNIT_MAIN(UNIT_CASE(runs_each_piece_once), UNIT_CASE(one_thread_keeps_the_order),
           UNIT_CASE(the_fd_is_readable_while_done_pieces_wait), UNIT_CASE(a_slow_piece_holds_up_nothing_else),
-          UNIT_CASE(free_runs_what_was_submitted))
+          UNIT_CASE(a_finished_piece_is_announced_before_a_slow_one), UNIT_CASE(free_runs_what_was_submitted))
