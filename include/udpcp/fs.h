@@ -43,8 +43,11 @@ struct sink_file;
 int sink_begin(struct sink *sink, const struct entry *entry, bool dry,
                struct sink_file **file); /* 0 wanted, 1 have */
 int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const uint8_t *bytes, size_t size);
+/* Results: 0 under its name, 1 the same contents stood there already, or negative. A failed file leaves
+ * nothing, unless it had replaced an older one: then the new one stays. */
 void sink_commit(struct sink *sink, struct sink_file *const *files, size_t count, int *results);
 void sink_abort(struct sink *sink, struct sink_file *file);
+/* With OVERWRITE_NEVER a folder that this sink did not make keeps the attributes it has. */
 int sink_folder(struct sink *sink, const struct entry *entry, bool dry);
 
 #endif

@@ -42,11 +42,12 @@ struct sink_ops {
   int (*write)(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size);
   /* Makes `count` complete part files durable under their final names, together; one result a file: 0,
    * SINK_HAVE when the same contents stood there already, or negative. Ends the handles in any case; what
-   * failed leaves neither part nor final name behind. */
+   * failed leaves no part, and no final name but one that replaced an older file and could not be synced. */
   void (*commit)(void *sink, void *const *files, size_t count, int *results);
   /* Removes the part file and ends the handle. */
   void (*abort)(void *sink, void *file);
-  /* Makes a folder if it is not there, then gives it its mode and mtime (durably). */
+  /* Makes a folder if it is not there, then gives it its mode and mtime (durably); one that was there before
+   * is only changed where replacing is allowed. */
   int (*folder)(void *sink, const struct entry *entry, bool dry);
 };
 

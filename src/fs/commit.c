@@ -3,7 +3,8 @@
  * Order is everything: attributes, fsync of the bytes, rename, fsync of the folders, and only then success; a
  * power cut at any point leaves either nothing or the whole file under the name. Each step is done for a
  * whole group before the next begins, so that a sync, the only slow one, serves many files. What fails is
- * taken away again, part and name. */
+ * taken away again, part and name; but a name that replaced an older file stays, since that one is gone: it
+ * is reported as failed, and whole. */
 #include "beneath.h"
 #include "part.h"
 
@@ -32,7 +33,8 @@ struct landing {
   struct folder *folder; /* NULL: could not be opened */
   int fd;
   enum stage stage;
-  int result;
+  bool has_replaced; /* perhaps an older file, when it got its name */
+  int result;        /* 0, 1: an equal file stood there, or negative */
   char last[256];
 };
 
@@ -95,7 +97,7 @@ static int compare_bytes(int one, int other, uint64_t size) {
   return result;
 }
 
-/* The name is taken. An equal file counts as this one: then it has to be as durable. */
+/* The name is taken. An equal file counts as this one, 1: then it has to be as durable. */
 static int accept_equal(const struct sink *sink, struct landing *landing) {
   struct stat status;
   bool is_there;
@@ -112,7 +114,7 @@ static int accept_equal(const struct sink *sink, struct landing *landing) {
   if (result < 0) return result;
   unlinkat(landing->folder->fd, landing->file->part, 0);
   landing->stage = STAGE_GONE;
-  return 0;
+  return 1;
 }
 
 /* Like rename, but never over anything. 0 or an errno. */
@@ -121,14 +123,16 @@ static int rename_to_new(int folder, const char *from, const char *to) {
   if (syscall(SYS_renameat2, folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != EOPNOTSUPP) return errno;
   if (linkat(folder, from, folder, to, 0) != 0) return errno;
-  unlinkat(folder, from, 0);
-  return 0;
+  if (unlinkat(folder, from, 0) == 0) return 0;
+  int failure = errno;
+  unlinkat(folder, to, 0);
+  return failure;
 }
 
-/* Nobody put something else (a link, perhaps) in the place of the part file. */
-static bool is_ours(const struct landing *landing) {
+/* Nobody put something else (a link, perhaps) in the place of our file, part or named. */
+static bool is_ours(const struct landing *landing, const char *name) {
   struct stat status;
-  return fstatat(landing->folder->fd, landing->file->part, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+  return fstatat(landing->folder->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
          status.st_dev == landing->file->device && status.st_ino == landing->file->inode;
 }
 
@@ -136,7 +140,7 @@ static int give_name(const struct sink *sink, struct landing *landing) {
   int folder = landing->folder->fd;
   struct stat status;
   bool is_there;
-  if (!is_ours(landing)) return ERR_CHANGED;
+  if (!is_ours(landing, landing->file->part)) return ERR_CHANGED;
   if (sink->overwrite == OVERWRITE_NEVER) {
     int failure = rename_to_new(folder, landing->file->part, landing->last);
     if (failure == EEXIST) return accept_equal(sink, landing);
@@ -144,7 +148,10 @@ static int give_name(const struct sink *sink, struct landing *landing) {
   } else {
     int result = part_look(landing->folder, landing->last, &status, &is_there);
     if (result < 0) return result;
-    if (renameat(folder, landing->file->part, folder, landing->last) != 0) return error_from_errno(errno);
+    /* Whoever cannot be sure that the name was free must never take it away again. */
+    landing->has_replaced = is_there || rename_to_new(folder, landing->file->part, landing->last) != 0;
+    if (landing->has_replaced && renameat(folder, landing->file->part, folder, landing->last) != 0)
+      return error_from_errno(errno);
   }
   landing->stage = STAGE_NAMED;
   return 0;
@@ -174,10 +181,16 @@ static void sync_names(struct sink *sink, struct landing *landings, size_t count
 }
 
 /* ---- all of it ---- */
+static void take_away(const struct landing *landing) {
+  if (landing->stage == STAGE_PART)
+    unlinkat(landing->folder->fd, landing->file->part, 0);
+  else if (landing->stage == STAGE_NAMED && !landing->has_replaced && is_ours(landing, landing->last))
+    unlinkat(landing->folder->fd, landing->last, 0);
+}
+
 static void end(struct sink *sink, struct landing *landing) {
   if (landing->folder) {
-    if (landing->result < 0 && landing->stage != STAGE_GONE)
-      unlinkat(landing->folder->fd, landing->stage == STAGE_NAMED ? landing->last : landing->file->part, 0);
+    if (landing->result < 0) take_away(landing);
     part_close(sink, landing->file, landing->fd);
     folders_put(&sink->folders, landing->folder);
   }

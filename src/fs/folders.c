@@ -51,6 +51,7 @@ void folders_clear(struct folders *folders) {
     if (folders->recent[i]) folders_put(folders, folders->recent[i]);
   for (unsigned i = 0; i < folders->unsynced_count; i++)
     folders_put(folders, folders->unsynced[i]);
+  seen_clear(&folders->made);
   pthread_mutex_destroy(&folders->lock);
   pthread_mutex_destroy(&folders->sync_lock);
   close(folders->root);
@@ -152,6 +153,33 @@ static bool remember_unsynced(struct folders *folders, struct folder *folder) {
   return true;
 }
 
+struct identity {
+  uint64_t device, inode;
+};
+
+/* Under the lock. A folder that cannot be remembered would keep the attributes it was made with. */
+static int make_and_remember(struct folders *folders, const struct folder *parent, const char *last) {
+  struct stat status;
+  if (mkdirat(parent->fd, last, 0700) != 0) return errno == EEXIST ? 0 : error_from_errno(errno);
+  int result = 0;
+  if (fstatat(parent->fd, last, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    result = error_from_errno(errno);
+  } else {
+    struct identity made = {status.st_dev, status.st_ino};
+    result = seen_add(&folders->made, (const uint8_t *)&made, sizeof(made), ENTRY_FOLDER);
+  }
+  if (result < 0) unlinkat(parent->fd, last, AT_REMOVEDIR);
+  return result;
+}
+
+bool folders_has_made(struct folders *folders, const struct folder *folder) {
+  struct identity identity = {folder->device, folder->inode};
+  pthread_mutex_lock(&folders->lock);
+  bool has_made = seen_has(&folders->made, (const uint8_t *)&identity, sizeof(identity));
+  pthread_mutex_unlock(&folders->lock);
+  return has_made;
+}
+
 /* Making and remembering are one step: another thread that finds the folder and wants to be durable in it
  * takes the same lock. On another file system than the root's, out of reach of syncfs(), it is synced now. */
 static int make_inside(struct folders *folders, struct folder *parent, const char *last) {
@@ -160,7 +188,7 @@ static int make_inside(struct folders *folders, struct folder *parent, const cha
     int result = 0;
     pthread_mutex_lock(&folders->lock);
     bool has_room = is_elsewhere || !is_synced || remember_unsynced(folders, parent);
-    if (has_room && mkdirat(parent->fd, last, 0700) != 0 && errno != EEXIST) result = error_from_errno(errno);
+    if (has_room) result = make_and_remember(folders, parent, last);
     if (result == 0 && is_elsewhere && is_synced) result = folders_sync_one(parent->fd);
     pthread_mutex_unlock(&folders->lock);
     if (has_room) return result;

@@ -5,6 +5,7 @@
 #ifndef UDPCP_FS_FOLDERS_H
 #define UDPCP_FS_FOLDERS_H
 
+#include "seen.h"
 #include "udpcp/base.h"
 
 #include <pthread.h>
@@ -29,11 +30,12 @@ struct folders {
   dev_t device;         /* of the root */
   bool is_never_synced; /* set by the owner: nothing has to outlive a crash */
 
-  pthread_mutex_t lock; /* for these four */
+  pthread_mutex_t lock; /* for these five */
   struct folder *recent[FOLDERS_RECENT];
   unsigned next_recent;
   struct folder *unsynced[FOLDERS_UNSYNCED_MAX]; /* something was made in them */
   unsigned unsynced_count, unsynced_max;
+  struct seen made; /* every folder made here, by device and inode */
 
   pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these two */
   /* syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need not be the one
@@ -49,12 +51,16 @@ int folders_init(struct folders *folders, int root, size_t open_max);
 void folders_clear(struct folders *folders);
 
 /* 0 and *found, to be given back by folders_put. ERR_NOT_FOUND only with FOLDERS_LOOK; ERR_EXISTS when
- * something else stands where a folder should. Folders are made with mode 0700, until they are announced. */
+ * something else stands where a folder should. Folders are made as the umask says, until they are announced.
+ */
 int folders_get(struct folders *folders, const uint8_t *name, size_t size, enum folders_missing missing,
                 struct folder **found);
 /* One more user of a folder that is in use. */
 void folders_share(struct folders *folders, struct folder *folder);
 void folders_put(struct folders *folders, struct folder *folder);
+
+/* It was not there before: it was made through these functions. */
+bool folders_has_made(struct folders *folders, const struct folder *folder);
 
 /* Makes durable what was made so far. */
 int folders_sync_made(struct folders *folders);

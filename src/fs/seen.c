@@ -60,3 +60,8 @@ int seen_add(struct seen *seen, const uint8_t *name, size_t size, enum entry_kin
   seen->count++;
   return 0;
 }
+
+bool seen_has(const struct seen *seen, const uint8_t *name, size_t size) {
+  struct hash128 key = key_of(name, size);
+  return seen->slot_count > 0 && !is_free(find(seen, &key));
+}

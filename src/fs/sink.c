@@ -305,8 +305,9 @@ int sink_folder(struct sink *sink, const struct entry *entry, bool dry) {
       folders_get(&sink->folders, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
   if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
   if (dry) goto out;
-  result = fstat(folder->fd, &status) == 0 ? part_set_attributes(folder->fd, &status, entry->mode, mtime)
-                                           : error_from_errno(errno);
+  if (sink->overwrite != OVERWRITE_NEVER || folders_has_made(&sink->folders, folder))
+    result = fstat(folder->fd, &status) == 0 ? part_set_attributes(folder->fd, &status, entry->mode, mtime)
+                                             : error_from_errno(errno);
   if (result < 0 || sink->no_fsync) goto out;
   result = folders_sync_one(folder->fd);
   if (result == 0) result = folders_sync_made(&sink->folders);

@@ -44,7 +44,8 @@ a_tree_by_its_contents() {
 into_a_subfolder() {
   fresh from to
   make_tree "$work/from"
-  receive "$work/to" && sends 0 "$work/from/" 127.0.0.1:a/b && same "$work/from" "$work/to/a/b"
+  receive "$work/to" && sends 0 "$work/from/" 127.0.0.1:a/b && same "$work/from" "$work/to/a/b" || return 1
+  [ "$(stat -c %a "$work/to/a")" = 700 ] || { why='a folder on the way is not private' && return 1; }
 }
 
 several_paths() {

@@ -102,6 +102,29 @@ static void commit_with_failing_folder(void) {
   stop(sink);
 }
 
+/* What it replaced is gone already, so it stays; where it replaced nothing, it does not. */
+static void commit_over_a_file_with_failing_folder(void) {
+  struct sink *sink = start(OVERWRITE_ALWAYS);
+  scratch_write("in/f", "old");
+  child_refuse_call_with(SYS_fsync, next_descriptor(), EIO);
+  CHILD_CHECK(put(sink, "f", "hello") == ERR_IO);
+  CHILD_CHECK(scratch_holds("in/f", "hello") && parts_in("in") == 0);
+  CHILD_CHECK(put(sink, "new", "hello") == ERR_IO);
+  CHILD_CHECK(access("in/new", F_OK) != 0 && parts_in("in") == 0);
+  stop(sink);
+}
+
+static void link_without_unlink(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  child_refuse_call(SYS_renameat2, EINVAL);
+  int folder = next_descriptor();
+  child_refuse_call_with(SYS_unlinkat, folder, EIO);
+  CHILD_CHECK(put(sink, "f", "hello") == ERR_IO);
+  sink_free(sink);
+  CHILD_CHECK(dup2(0, folder) == folder); /* not the one to clean up with */
+  scratch_leave();
+}
+
 static void commit_without_fsync(void) {
   struct sink_config config = {.folder = "in", .no_fsync = true};
   int error = 0;
@@ -137,6 +160,10 @@ static void syncfs_fails_once(void) {
 static void a_syncfs_error_is_remembered(void) { CU_ASSERT(child_passes(syncfs_fails_once)); }
 static void one_failing_part(void) { CU_ASSERT(child_passes(commit_with_one_failing_part)); }
 static void a_failing_folder(void) { CU_ASSERT(child_passes(commit_with_failing_folder)); }
+static void a_failing_folder_after_replacing(void) {
+  CU_ASSERT(child_passes(commit_over_a_file_with_failing_folder));
+}
+static void a_failing_unlink(void) { CU_ASSERT(child_passes(link_without_unlink)); }
 static void no_fsync_means_none(void) { CU_ASSERT(child_passes(commit_without_fsync)); }
 
 /* ---- full ---- */
@@ -284,6 +311,7 @@ static void two_threads_write_one_file(void) {
 
 UNIT_MAIN(UNIT_CASE(groups), UNIT_CASE(few_descriptors), UNIT_CASE(failing_syncfs), UNIT_CASE(failing_fsync),
           UNIT_CASE(a_syncfs_error_is_remembered), UNIT_CASE(one_failing_part), UNIT_CASE(a_failing_folder),
+          UNIT_CASE(a_failing_folder_after_replacing), UNIT_CASE(a_failing_unlink),
           UNIT_CASE(no_fsync_means_none), UNIT_CASE(a_full_disk), UNIT_CASE(a_limit_of_file_size),
           UNIT_CASE(large_files_are_reserved), UNIT_CASE(many_threads_use_one_sink),
           UNIT_CASE(two_threads_write_one_file))
