@@ -44,7 +44,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS   += -std=c17 -g -fPIE $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS   := -lxxhash -lgnutls -lpthread # their headers: tools/deps
+LDLIBS   := -lxxhash -lgnutls -lseccomp -lpthread # their headers: tools/deps
 
 # --- what is built ---------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -54,11 +54,13 @@ CLI_OBJ := $(call objects,src/cli/*.c)
 CLI_LIB := $(B)/libcli.a
 UNIT    := $(patsubst tests/unit/%.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+E2E     := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(wildcard tests/e2e/*.c))
 SIM_OBJ := $(call objects,tests/sim/*.c)
 SIM     := $(if $(SIM_OBJ),$(TOP)/sim)
 NETLAB_OBJ := $(call objects,tools/netlab/*.c)
 NETLAB  := $(if $(NETLAB_OBJ),$(TOP)/netlab)
 LINK_OBJ := $(addprefix $(B)/tools/netlab/,link.o packet.o)
+PLAIN_OBJ := $(call objects,tests/plain/*.c)
 TEST_OBJ := $(call objects,tests/*/*.c) $(NETLAB_OBJ)
 SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/faults))
 
@@ -69,15 +71,16 @@ SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/faults))
 
 all: $(TOP)/udpcp ## build the program (default): build/udpcp
 
-tests: all $(UNIT) $(SIM) $(NETLAB) $(FUZZ) ## build every test program without running any
+tests: all $(UNIT) $(SIM) $(NETLAB) $(FUZZ) $(E2E) ## build every test program without running any
 
 $(B)/udpcp: $(CLI_OBJ) $(LIB)
-$(UNIT): $(B)/%: $(B)/tests/unit/%.o $(CLI_LIB) $(LIB)
+$(UNIT): $(B)/%: $(B)/tests/unit/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 $(UNIT): LDLIBS += -lcunit
 $(B)/sim $(filter $(B)/test_netlab_%,$(UNIT)): $(LINK_OBJ) # the emulated link, used as a library
-$(B)/sim: $(SIM_OBJ) $(LIB)
+$(E2E): $(B)/e2e/%: $(B)/tests/e2e/%.o $(LIB) # peers that break rules, for the end-to-end tests
+$(B)/sim: $(SIM_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/netlab: $(NETLAB_OBJ) $(LIB)
-$(FUZZ): $(B)/%: $(B)/tests/fuzz/%.o $(LIB)
+$(FUZZ): $(B)/%: $(B)/tests/fuzz/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 ifeq ($(CONFIG),fuzz)
   $(FUZZ): LDFLAGS += -fsanitize=fuzzer
 else # elsewhere a fuzz target only replays the files it is given
@@ -88,7 +91,8 @@ endif
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '%-4s %s\n' $(1) $(2))
 
-$(B)/udpcp $(B)/sim $(B)/netlab $(UNIT) $(FUZZ):
+$(B)/udpcp $(B)/sim $(B)/netlab $(UNIT) $(FUZZ) $(E2E):
+	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
@@ -106,7 +110,7 @@ $(B)/%.o: %.c Makefile | deps-$(DEPS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(TEST_OBJ): CPPFLAGS += -Itools
+$(TEST_OBJ): CPPFLAGS += -Itools -Itests
 $(TEST_OBJ): | deps-check
 
 -include $(wildcard $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ)))

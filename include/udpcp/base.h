@@ -33,6 +33,9 @@ enum error {
   ERR_INTERRUPTED = -18,
   ERR_TOO_MANY_FILES = -19, /* EMFILE, ENFILE */
   ERR_MISMATCH = -20,       /* contents whose hash or digest does not fit */
+  ERR_UNTRUSTED = -21,      /* a peer that is not who it must be */
+  ERR_EXPOSED = -22,        /* a file of keys that others than its owner can read or write */
+  ERR_TOO_MUCH = -23,       /* beyond what the user allows: --max-size, --max-files */
 };
 
 /* One English phrase for an error, without a full stop, never NULL. */

@@ -1,7 +1,8 @@
-/* crypto: how a connection agrees on keys and how packets are protected (proto/wire.md section 8).
+/* crypto: how a connection agrees on keys, how packets are protected (proto/wire.md section 8), and who is
+ * believed (proto/security.md).
  *
- * The transport knows only `struct crypto_ops`, so it runs on any handshake; today's member is the plain one:
- * parameters in the clear and XXH3-64 over header and payload, which finds damage and stops no attacker. */
+ * The transport knows only `struct crypto_ops`: it carries handshake bytes and packets through it and is free
+ * of any TLS library. The files of keys below are small text files that a person can read and edit. */
 #ifndef UDPCP_CRYPTO_H
 #define UDPCP_CRYPTO_H
 
@@ -14,31 +15,57 @@ enum crypto_role {
   ROLE_CLIENT,
   ROLE_SERVER
 }; /* who opens the connection: the client is the one who sends files */
+/* How DATA packets are protected; of the suites both ends offer the lowest is used, since whoever offers a
+ * weaker one was asked to. */
 enum protection_suite { PROTECT_CHECKSUM = 1, PROTECT_MAC = 2, PROTECT_AEAD = 4 };
+enum { PROOF_BYTES = 16 };
 
 struct crypto_ops {
+  /* The id INITIAL keys come from: the destination of the client's first packet, or the one a RETRY named.
+   * To be called before anything else, and again after a RETRY. 0 or ERR_NO_MEMORY. */
+  int (*set_initial_id)(void *state, const uint8_t *id, size_t size);
   /* Begins: `params` are ours, encoded, copied. Server: called when the client's first packet has come. */
   int (*start)(void *state, const uint8_t *params, size_t size);
-  /* Takes handshake bytes, in order, of one level. 0, or negative: the handshake has failed. */
+  /* Takes handshake bytes, in order, of one level. 0; ERR_UNTRUSTED: the peer is not who it must be;
+   * otherwise negative: the handshake has failed. */
   int (*on_handshake)(void *state, enum crypto_level level, const uint8_t *bytes, size_t size);
   /* Handshake bytes to send: copies up to `capacity` of the next ones of a level, returns how many (0: none).
    */
   size_t (*next_handshake)(void *state, enum crypto_level level, uint8_t *bytes, size_t capacity);
+  /* What went wrong, as one phrase for the peer's user; "" when nothing did. */
+  const char *(*failure)(void *state);
   /* The level whose keys packets may be sent with by now. */
   enum crypto_level (*send_level)(void *state);
   bool (*is_complete)(void *state);
   /* The peer's parameters once known: sets *size, NULL before. Owned by the state. */
   const uint8_t *(*peer_params)(void *state, size_t *size);
+  /* Makes the keys of LEVEL_DATA; once, when the handshake is complete. 0 or ERR_NO_MEMORY. */
+  int (*protect)(void *state, enum protection_suite suite);
+
   /* Bytes that seal adds. */
   size_t (*tag_size)(void *state, enum crypto_level level);
-  /* Protects: reads `size` bytes at `payload`, writes size + tag_size bytes at `out` (may equal `payload`).
-   * `header` is authenticated. 0, or negative when there is no key of that level. */
-  int (*seal)(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
-              const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size, uint8_t *out);
-  /* The opposite: `size` includes the tag; writes size - tag bytes at `out` (may equal `payload`).
-   * 0, ERR_UNAUTHENTIC, or ERR_AGAIN when the key of that level is not there yet. */
+  /* Protects, with the newest keys to send: reads `size` bytes at `payload`, writes size + tag_size bytes at
+   * `out` (may equal `payload`). `header` is authenticated. 0, or ERR_AGAIN when there is no key of that
+   * level. */
+  int (*seal)(void *state, enum crypto_level level, uint64_t number, const uint8_t *header,
+              size_t header_size, const uint8_t *payload, size_t size, uint8_t *out);
+  /* The opposite: `size` includes the tag; writes size - tag bytes at `out` (may equal `payload`). A key
+   * phase that fits the next keys makes them the newest. 0, ERR_UNAUTHENTIC, or ERR_AGAIN when the key of
+   * that level is not there yet. What stands at `out` after an error is of no use. */
   int (*open)(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
               const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size, uint8_t *out);
+  /* Key update (RFC 9001 section 6): how often the keys to send with, and those of the peer, were renewed.
+   * The lowest bit of the first is the key phase of what seal makes. */
+  uint64_t (*send_phase)(void *state);
+  uint64_t (*recv_phase)(void *state);
+  void (*renew_keys)(void *state); /* those to send with; short of memory the phase stays */
+  /* The peer's keys of the phase before are taken no more; until then no further phase is. */
+  void (*forget_keys)(void *state);
+
+  /* The proof behind an INITIAL packet: that its sender holds what `bytes` of it are keyed by. All zeros
+   * where there is nothing to prove. */
+  void (*prove)(void *state, const uint8_t *bytes, size_t size, uint8_t proof[PROOF_BYTES]);
+  bool (*is_proven)(void *state, const uint8_t *bytes, size_t size, const uint8_t proof[PROOF_BYTES]);
   void (*free)(void *state); /* wipes; takes NULL */
 };
 
@@ -48,8 +75,72 @@ struct crypto {
   void *state;
 };
 
-/* The plain handshake with checksum protection. ops NULL when out of memory. */
-struct crypto crypto_plain_new(enum crypto_role role);
+/* ---- keys and identities ---- */
+enum {
+  KEY_BYTES = 32,
+  PUBLIC_KEY_TEXT_BYTES = 64,  /* "ed25519 " and base64, terminated */
+  FINGERPRINT_TEXT_BYTES = 64, /* "SHA256:" and base64, terminated */
+};
+struct shared_key {
+  uint8_t bytes[KEY_BYTES];
+};
+struct public_key {
+  uint8_t bytes[KEY_BYTES]; /* Ed25519, RFC 8032 */
+};
+struct identity; /* an Ed25519 key pair */
+
+/* Writes a new random key to a file that must not exist, mode 0600, durably. */
+int shared_key_make(const char *path);
+/* ERR_EXPOSED when others than its owner may read the file or it is not ours; ERR_MALFORMED. */
+int shared_key_read(const char *path, struct shared_key *key);
+/* Reads the identity at `path`, or makes one there, with its folder, at first use. Errors as above. NULL and
+ * *error. */
+struct identity *identity_open(const char *path, int *error);
+void identity_free(struct identity *identity); /* wipes; takes NULL */
+void identity_public_key(const struct identity *identity, struct public_key *key);
+bool public_key_equal(const struct public_key *a, const struct public_key *b);
+/* "ed25519 BASE64", as it stands in files, and "SHA256:BASE64", as people compare it. */
+void public_key_text(const struct public_key *key, char text[PUBLIC_KEY_TEXT_BYTES]);
+void public_key_fingerprint(const struct public_key *key, char text[FINGERPRINT_TEXT_BYTES]);
+
+/* The keys in an authorized file: one "ed25519 BASE64 [comment]" a line; empty lines and those that begin
+ * with # count for nothing. Allocates *keys. ERR_MALFORMED and *line; ERR_EXPOSED when others may write it.
+ */
+enum { AUTHORIZED_MAX = 1024 };
+int authorized_read(const char *path, struct public_key **keys, size_t *count, unsigned *line);
+
+/* The keys of receivers met before: one "HOST ed25519 BASE64" a line, "[HOST]:PORT" where the port is not
+ * the usual one. `host` as known_name has written it. */
+enum known_answer { KNOWN_SAME, KNOWN_NEW, KNOWN_CHANGED };
+enum { KNOWN_NAME_BYTES = 280 };
+void known_name(const char *host, uint16_t port, uint16_t usual_port, char name[KNOWN_NAME_BYTES]);
+/* A known_answer; *line is where the name stands. A file that is not there knows nobody. Negative: cannot be
+ * read, ERR_MALFORMED and *line, ERR_EXPOSED when others may write it. */
+int known_check(const char *path, const char *name, const struct public_key *key, unsigned *line);
+/* The key that stands at a line of a file that known_check has read. ERR_NOT_FOUND when there is no such line
+ * any more; otherwise as known_check. */
+int known_key(const char *path, unsigned line, struct public_key *key);
+/* Appends, durably; makes the file, with its folder, if need be. */
+int known_add(const char *path, const char *name, const struct public_key *key);
+
+/* ---- TLS 1.3 (RFC 8446) as RFC 9001 carries it ---- */
+/* One for a process; what it points to is borrowed and must outlive every connection made with it. */
+struct tls_config {
+  const struct shared_key *shared;   /* who holds it is believed, on both sides; else: */
+  const struct identity *identity;   /* ours */
+  const struct public_key *believed; /* server: clients must prove to be one of these; NULL: anyone may be */
+  size_t believed_count;
+  /* Asked once for the peer's key, when it has been proven; NULL: nobody asks. 0 or ERR_UNTRUSTED. */
+  int (*judge)(void *context, const struct public_key *key);
+  void *context;
+};
+/* ops NULL when out of memory. */
+struct crypto crypto_tls_new(enum crypto_role role, const struct tls_config *config);
+/* What a server asks of a first packet, before anything is kept of it: see crypto_ops.is_proven. */
+bool crypto_tls_is_proven(const struct tls_config *config, const uint8_t *bytes, size_t size,
+                          const uint8_t proof[PROOF_BYTES]);
+/* The peer's public key, when the handshake is complete; false with a shared key. */
+bool crypto_tls_peer(const struct crypto *crypto, struct public_key *key);
 
 /* HMAC-SHA-256 cut to 16 bytes, for address validation tokens (proto/transport.md section 3). */
 enum { MAC_KEY_BYTES = 32, MAC_BYTES = 16 };

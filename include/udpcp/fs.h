@@ -27,6 +27,7 @@ void source_close(struct source_file *file);
 
 /* ---- sink: a folder to receive into ---- */
 struct sink;
+enum { SINK_KEEP_BYTES_MIN = 4 * 1024 * 1024 }; /* part files of at least so much can be kept */
 enum overwrite { OVERWRITE_NEVER, OVERWRITE_CHANGED, OVERWRITE_ALWAYS };
 struct sink_config {
   const char *folder;
@@ -47,7 +48,23 @@ int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const
  * nothing, unless it had replaced an older one: then the new one stays. */
 void sink_commit(struct sink *sink, struct sink_file *const *files, size_t count, int *results);
 void sink_abort(struct sink *sink, struct sink_file *file);
+/* Of a part file that can be kept: what was noted beside it earlier (how many bytes; 0: nothing), a new note
+ * at that place, and what is in it. */
+int sink_recall(struct sink *sink, struct sink_file *file, uint64_t offset, uint8_t *bytes, size_t size);
+int sink_note(struct sink *sink, struct sink_file *file, uint64_t offset, const uint8_t *bytes, size_t size);
+int sink_read(struct sink *sink, struct sink_file *file, uint64_t offset, uint8_t *bytes, size_t size);
+/* Ends the handle; the part file stays for the next sink_begin of the same entry, by this process or another,
+ * if the `bytes` that are known to be good in it are worth the room. It goes when nobody asked for it in 7
+ * days and another large file is begun in its folder. */
+void sink_keep(struct sink *sink, struct sink_file *file, uint64_t bytes);
 /* With OVERWRITE_NEVER a folder that this sink did not make keeps the attributes it has. */
 int sink_folder(struct sink *sink, const struct entry *entry, bool dry);
+
+/* ---- sandbox: what the process can still do once it has begun to receive (proto/security.md) ---- */
+/* From now on this thread, and those it makes later, reach no file but those beneath `folder` (Landlock).
+ * 0; ERR_UNSUPPORTED when the kernel has no such thing. */
+int sandbox_limit_files(const char *folder);
+/* From now on all threads can make only the system calls that receiving needs (seccomp). Same results. */
+int sandbox_limit_calls(void);
 
 #endif

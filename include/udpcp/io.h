@@ -9,6 +9,12 @@
 uint64_t clock_now_ns(void); /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
 void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts when there is none */
 
+/* ---- this machine ---- */
+/* A line that is the same for two processes on one network stack since it was booted, and differs elsewhere,
+ * even where users share their home folders between machines. "" when the system does not say. */
+enum { MACHINE_TEXT_BYTES = 128 };
+void machine_text(char text[MACHINE_TEXT_BYTES]);
+
 /* ---- addresses ---- */
 enum family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
 enum { ADDRESS_TEXT_BYTES = 64 };
@@ -19,6 +25,11 @@ int address_resolve(const char *host, uint16_t port, enum family family, struct 
 /* "192.0.2.1:4117" or "[2001:db8::1]:4117". */
 void address_text(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
 bool address_is_ipv6(const struct address *address); /* IPv4-mapped ones are IPv4 */
+/* Whether the address is this machine's own, as far as routing tells. */
+bool address_is_own(const struct address *address);
+/* A number for the host whatever the port: of the IPv4 address, or of the /64 network of an IPv6 one, which a
+ * single host may fill with addresses. */
+uint64_t address_host(const struct address *address);
 
 /* ---- udp: one socket, trains of equal datagrams in and out (GSO, GRO), DF always set ---- */
 enum {

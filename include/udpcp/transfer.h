@@ -11,8 +11,9 @@
 #include "udpcp/transport.h"
 
 enum {
-  BLOCK_DATA_BYTES = 256 * 1024, /* of a file in one block */
-  OBJECTS_AHEAD_MAX = 4096,      /* announced and not yet answered for good */
+  BLOCK_DATA_BYTES = 256 * 1024,      /* of a file in one block */
+  OBJECTS_AHEAD_MAX = 4096,           /* announced and not yet answered for good */
+  RESUME_BYTES_MIN = 4 * 1024 * 1024, /* of a file whose transfer can be taken up after an interruption */
 };
 
 /* ---- what a sender needs of files; every function returns 0 or a negative enum error unless said ---- */
@@ -46,6 +47,17 @@ struct sink_ops {
   void (*commit)(void *sink, void *const *files, size_t count, int *results);
   /* Removes the part file and ends the handle. */
   void (*abort)(void *sink, void *file);
+  /* The next four: NULL all together, in a sink that keeps nothing. They are for files of RESUME_BYTES_MIN or
+   * more; `begin` may have taken over the part file that an earlier session kept of the same entry.
+   * What was noted at `offset` beside that part file: how many bytes, 0 when there is nothing (a new one). */
+  int (*recall)(void *sink, void *file, uint64_t offset, uint8_t *bytes, size_t size);
+  /* Notes bytes beside the part file. Several threads may, at different places. */
+  int (*note)(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size);
+  /* Reads exactly `size` bytes of the part file; negative when they are not there. */
+  int (*read)(void *sink, void *file, uint64_t offset, uint8_t *bytes, size_t size);
+  /* Ends the handle like `abort`, but the part file and its notes stay, if the sink finds that worth the room
+   * for `bytes` that are good. */
+  void (*keep)(void *sink, void *file, uint64_t bytes);
   /* Makes a folder if it is not there, then gives it its mode and mtime (durably); one that was there before
    * is only changed where replacing is allowed. */
   int (*folder)(void *sink, const struct entry *entry, bool dry);
@@ -94,6 +106,8 @@ struct progress {
   uint64_t bytes_seen;  /* sum of sizes announced so far */
   uint64_t bytes_done;  /* of files committed or had */
   uint64_t bytes_moved; /* file bytes acknowledged (sender) or written (receiver) */
+  uint64_t bytes_held;  /* file bytes not moved, because the receiver had them from an earlier session; both
+                           ends read them */
   bool walk_done;       /* bytes_seen is the total */
   bool by_peer;         /* the end came from the other side */
   enum outcome outcome;
@@ -131,6 +145,7 @@ struct receiver_config {
   const struct sink_ops *ops;
   void *sink;
   bool dry_run;
+  uint64_t bytes_max, files_max; /* of this session; 0: no limit */
 };
 struct receiver *receiver_new(const struct receiver_config *config, struct conn *conn);
 void receiver_on_event(struct receiver *receiver, uint64_t now_ns, const struct conn_event *event);
@@ -145,7 +160,7 @@ void receiver_get_progress(const struct receiver *receiver, struct progress *pro
 uint64_t receiver_next_timeout(const struct receiver *receiver);
 /* File work still to be asked for or out (also after the connection's end: part files being removed). */
 size_t receiver_jobs_out(const struct receiver *receiver);
-/* Removes all part files. Its connection must still be there. Takes NULL. */
+/* Removes all part files but those to be kept. Its connection must still be there. Takes NULL. */
 void receiver_free(struct receiver *receiver);
 
 /* ---- names: pure rules, proto/transfer.md section 3 ---- */

@@ -33,8 +33,14 @@ struct conn_config {
       idle_timeout_ns; /* silence after which the peer counts as gone; the smaller of both ends' is used */
   uint64_t handshake_timeout_ns;
   uint64_t rate_bytes_per_s_max; /* --bwlimit, 0: none */
+  uint64_t protection; /* suites offered: bits of enum protection_suite; the lowest common one is used */
   enum congestion_kind congestion;
-  uint64_t seed; /* unpredictable to the peer: path challenges, jitter */
+  /* KEY_BYTES that stand for this machine, borrowed. A client gives them when it means to reach another
+   * machine, a server always: a hello that comes from the server's own machine was sent back by somebody.
+   * NULL: none. */
+  const uint8_t *machine;
+  uint64_t key_packets; /* sealed with one key before it is renewed; 0: as many as is wise */
+  uint64_t seed;        /* unpredictable to the peer: path challenges, jitter */
 };
 
 enum conn_event_type {
@@ -72,6 +78,9 @@ struct conn_stats {
   uint64_t datagram_bytes; /* the size the path is known to carry */
   uint64_t probe_timeouts;
   uint64_t acks_sent, acks_received;
+  uint64_t control_bytes_received;  /* in order */
+  enum protection_suite protection; /* agreed; 0 before */
+  uint64_t key_updates;             /* of the keys to send with */
 };
 
 /* Takes config->crypto in any case. A client is ready to send its first flight; a server expects the first
@@ -109,6 +118,8 @@ bool conn_is_closed(const struct conn *conn);
 /* Everything sent on the control stream has been acknowledged. */
 bool conn_is_flushed(const struct conn *conn);
 void conn_get_stats(const struct conn *conn, struct conn_stats *stats);
+/* The connection's handshake, to ask who the peer is; valid until conn_free. */
+const struct crypto *conn_crypto(const struct conn *conn);
 /* Asserts the numbered invariants of proto/transport.md section 10; for tests and the simulator. */
 void conn_check(const struct conn *conn);
 /* Takes NULL. Buffers of received blocks not yet released stay the caller's: pool_put them. */
@@ -118,13 +129,17 @@ void conn_free(struct conn *conn);
 struct listener;
 
 struct listener_config {
-  uint32_t conns_max;               /* connections at once */
-  uint32_t half_open_max;           /* beyond this, clients must come with a token */
-  uint8_t token_key[MAC_KEY_BYTES]; /* random, this run's */
+  uint32_t conns_max;     /* connections at once */
+  uint32_t half_open_max; /* beyond this, clients must come with a token */
   uint64_t token_lifetime_ns;
-  void (*random)(void *bytes, size_t size); /* for connection ids and seeds */
+  void (*random)(void *bytes, size_t size); /* for connection ids, seeds and the keys of tokens */
   /* Makes the handshake of a new connection. */
   struct crypto (*new_crypto)(void *context);
+  /* Whether a first packet proves what it must: `bytes` are all of it before the proof. NULL: nothing need be
+   * proven. */
+  bool (*is_proven)(void *context, const uint8_t *bytes, size_t size, const uint8_t proof[PROOF_BYTES]);
+  /* A number for the host behind an address, whatever its port. NULL: each address is its own host. */
+  uint64_t (*host_of)(const struct address *from);
   /* false: silence for this address. NULL: everyone may try. */
   bool (*admits)(void *context, const struct address *from);
   void *context;
@@ -132,7 +147,7 @@ struct listener_config {
 };
 
 struct listener_stats {
-  uint64_t datagrams_unknown, datagrams_malformed, refused, retries, versions_answered, accepted;
+  uint64_t datagrams_unknown, datagrams_malformed, unproven, refused, retries, versions_answered, accepted;
 };
 
 struct listener *listener_new(const struct listener_config *config, uint64_t now_ns);

@@ -16,6 +16,7 @@ enum {
   DATAGRAM_BYTES_MAX = 65507, /* jumbo frames and the loopback interface, when asked for */
   TOKEN_BYTES_MAX = 64,
   TAG_BYTES_MAX = 16,
+  PACKET_PROOF_BYTES = 16, /* behind the payload of an INITIAL packet */
   REASON_BYTES_MAX = 128,
   ACK_RANGES_MAX = 64,
   SHORT_HEADER_BYTES = 13,
@@ -65,7 +66,8 @@ struct packet {
   uint64_t number;           /* on reading its low 32 bits until packet_number_expand is applied */
   struct block_header block; /* PACKET_BLOCK */
   size_t header_size;        /* on reading: bytes before the payload, all of them authenticated */
-  size_t payload_size;       /* payload with its tag: reaches to the end of the datagram */
+  size_t payload_size;       /* payload with its tag: reaches to the end of the datagram, or to the proof */
+  const uint8_t *proof;      /* on reading, PACKET_INITIAL: PACKET_PROOF_BYTES at the end of the datagram */
 };
 
 /* Reads what stands in front of the payload. 0, or ERR_MALFORMED. A long header of another version than
@@ -146,10 +148,11 @@ enum close_code {
   CLOSE_BUSY = 5,        /* too many peers just now */
   CLOSE_REFUSED = 6,     /* not allowed to send here */
   CLOSE_INTERRUPTED = 7, /* a user ended it */
-  CLOSE_TIMEOUT = 8,     /* never sent: what a silent peer is reported as */
+  CLOSE_TIMEOUT = 8,     /* the peer is too slow; also what a silent one is reported as */
   CLOSE_TRANSFER = 9,    /* the peer broke the rules of proto/transfer.md */
   CLOSE_LOCAL = 10,      /* a local failure that ends the whole session: disk, memory */
   CLOSE_VERSION = 11,    /* never sent: no common version */
+  CLOSE_KEYS = 12,       /* the keys have protected, or refused, as many packets as they may */
 };
 
 /* ---- transport parameters: proto/wire.md section 6; exchanged in the handshake ---- */
@@ -159,7 +162,8 @@ struct params {
   uint64_t max_data;       /* initial grant, in bytes of block capacity */
   uint64_t idle_timeout_ms;
   uint64_t datagram_bytes_max; /* the largest UDP payload accepted */
-  uint64_t protection;         /* bit set: offered, in the answer the one chosen (enum protection_suite) */
+  uint64_t protection;         /* bit set: the suites offered (enum protection_suite) */
+  uint64_t origin;             /* optional: a number for the machine, see proto/security.md; 0: not said */
 };
 /* Type-length-value; an unknown optional parameter is skipped, an unknown mandatory one (odd id) refused. */
 int params_read(struct params *params, const uint8_t *bytes, size_t size);

@@ -50,6 +50,12 @@ const char *error_text(int error) {
     return "too many open files";
   case ERR_MISMATCH:
     return "contents do not match their hash";
+  case ERR_UNTRUSTED:
+    return "not who it must be";
+  case ERR_EXPOSED:
+    return "others than its owner can get at it";
+  case ERR_TOO_MUCH:
+    return "more than is allowed";
   }
   return "unknown error";
 }

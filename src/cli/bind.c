@@ -3,6 +3,8 @@
 
 #include "udpcp/fs.h"
 
+#include <assert.h>
+
 static int bound_next(void *source, struct entry *entry) { return source_next(source, entry); }
 
 static int bound_open(void *source, const struct entry *entry, void **file) {
@@ -51,10 +53,31 @@ static int bound_folder(void *sink, const struct entry *entry, bool dry) {
   return sink_folder(sink, entry, dry);
 }
 
+static int bound_recall(void *sink, void *file, uint64_t offset, uint8_t *bytes, size_t size) {
+  return sink_recall(sink, file, offset, bytes, size);
+}
+
+static int bound_note(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size) {
+  return sink_note(sink, file, offset, bytes, size);
+}
+
+static int bound_read_part(void *sink, void *file, uint64_t offset, uint8_t *bytes, size_t size) {
+  return sink_read(sink, file, offset, bytes, size);
+}
+
+static void bound_keep(void *sink, void *file, uint64_t bytes) { sink_keep(sink, file, bytes); }
+
+static_assert((int)SINK_KEEP_BYTES_MIN == (int)RESUME_BYTES_MIN,
+              "both ends of the table mean the same files");
+
 const struct sink_ops bind_sink_ops = {.begin = bound_begin,
                                        .write = bound_write,
                                        .commit = bound_commit,
                                        .abort = bound_abort,
+                                       .recall = bound_recall,
+                                       .note = bound_note,
+                                       .read = bound_read_part,
+                                       .keep = bound_keep,
                                        .folder = bound_folder};
 
 static void sender_event(void *state, uint64_t now_ns, const struct conn_event *event) {

@@ -3,18 +3,19 @@
  * what ends before was none, and is not spoken of. All share one pool of memory for blocks, so that together
  * they stay bounded. */
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admit.h"
 #include "command.h"
 #include "options.h"
 #include "progress.h"
 #include "pump.h"
 #include "say.h"
 #include "text.h"
+#include "trust.h"
 #include "udpcp/fs.h"
 
 enum {
@@ -27,16 +28,18 @@ enum {
 };
 #define TOKEN_LIFETIME_NS (15 * NS_PER_S)
 #define LINGER_NS (1 * NS_PER_S) /* for the answer to a close */
+#define LOOK_NS (1 * NS_PER_S)   /* between looks at who is too slow */
 
 struct receiving {
   struct options options;
+  struct trust trust;
   struct sink *sink;
   struct pool *pool;
   struct pump *pump;
   struct listener *listener;
   struct progress_meter meter;
-  uint64_t draw_ns, leave_ns; /* leave_ns 0: not leaving */
-  bool draws, has_told_stranger;
+  uint64_t draw_ns, look_ns, leave_ns; /* leave_ns 0: not leaving */
+  bool draws, has_told_stranger, has_told_keyless;
   enum exit_status status;
 };
 
@@ -51,18 +54,28 @@ static const char *who(const struct session *session) {
 
 /* ---- the listener's hooks ---- */
 static struct crypto new_crypto(void *context) {
-  (void)context;
-  return crypto_plain_new(ROLE_SERVER);
+  struct receiving *receiving = context;
+  return crypto_tls_new(ROLE_SERVER, &receiving->trust.tls);
 }
 
 static bool admits(void *context, const struct address *from) {
   struct receiving *receiving = context;
-  if (admit_is_near(from)) return true;
+  if (trust_admits(&receiving->trust, from)) return true;
   if (receiving->options.verbose && !receiving->has_told_stranger) {
     char text[ADDRESS_TEXT_BYTES];
     address_text(from, text);
-    say("ignored %s: neither this machine nor a private network (said once)", text);
+    say("ignored %s: not an address that may send (said once)", text);
     receiving->has_told_stranger = true;
+  }
+  return false;
+}
+
+static bool is_proven(void *context, const uint8_t *bytes, size_t size, const uint8_t proof[PROOF_BYTES]) {
+  struct receiving *receiving = context;
+  if (crypto_tls_is_proven(&receiving->trust.tls, bytes, size, proof)) return true;
+  if (receiving->options.verbose && !receiving->has_told_keyless) {
+    say("ignored a sender that lacks the key (said once)");
+    receiving->has_told_keyless = true;
   }
   return false;
 }
@@ -91,6 +104,18 @@ static bool has_session(const struct receiving *receiving) {
   return false;
 }
 
+/* Who has come, and how it is protected. */
+static void greet(const struct receiving *receiving, const struct session *session) {
+  char fingerprint[FINGERPRINT_TEXT_BYTES];
+  struct public_key key;
+  struct conn_stats stats;
+  conn_get_stats(session->conn, &stats);
+  trust_say_protection(&receiving->options, stats.protection, who(session));
+  if (!receiving->options.verbose || !crypto_tls_peer(conn_crypto(session->conn), &key)) return;
+  public_key_fingerprint(&key, fingerprint);
+  say("%sthe sender's key is %s", who(session), fingerprint);
+}
+
 static void on_established(void *context, struct session *session, uint64_t now_ns) {
   struct receiving *receiving = context;
   if (receiving->leave_ns != 0) {
@@ -102,8 +127,12 @@ static void on_established(void *context, struct session *session, uint64_t now_
                "a transfer is running and the receiver takes only one (--once)");
     return;
   }
-  struct receiver_config config = {
-      .ops = &bind_sink_ops, .sink = receiving->sink, .dry_run = receiving->options.dry_run};
+  struct receiver_config config = {.ops = &bind_sink_ops,
+                                   .sink = receiving->sink,
+                                   .dry_run = receiving->options.dry_run,
+                                   .bytes_max = receiving->options.bytes_max,
+                                   .files_max = receiving->options.files_max};
+  greet(receiving, session);
   session->state = receiver_new(&config, session->conn);
   if (!session->state) conn_close(session->conn, now_ns, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
 }
@@ -126,7 +155,7 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   session->role->get_progress(session->state, &progress);
   if (receiving->leave_ns != 0 && progress.outcome == OUTCOME_RUNNING) progress.outcome = OUTCOME_INTERRUPTED;
   const char *end = report_outcome(&progress, COMMAND_RECV, options->timeout_s, text);
-  if (end) say("%s%s", who(session), end);
+  if (end && !session->is_too_slow) say("%s%s", who(session), end);
   conn_get_stats(session->conn, &stats);
   report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
   if (!options->quiet && report_has_summary(&session->tally, &progress)) say("%s%s", who(session), text);
@@ -172,7 +201,7 @@ static void draw(struct receiving *receiving, uint64_t now_ns) {
     if (!session->state) continue;
     session->role->get_progress(session->state, &progress);
     view.bytes_seen += progress.bytes_seen;
-    view.bytes_past += progress.bytes_moved + session->tally.had_bytes;
+    view.bytes_past += progress.bytes_moved + progress.bytes_held + session->tally.had_bytes;
     view.bytes_moved += progress.bytes_moved;
     view.objects_seen += progress.objects_seen;
     view.objects_past += progress.objects_done + progress.objects_had + progress.objects_failed;
@@ -183,18 +212,48 @@ static void draw(struct receiving *receiving, uint64_t now_ns) {
   say_status(line);
 }
 
+/* Ends sessions that hold a place and bring next to nothing. */
+static void end_slow_ones(struct receiving *receiving, uint64_t now_ns) {
+  uint64_t least = receiving->options.min_rate_bytes_per_s;
+  uint64_t window_s = slow_window_s(receiving->options.timeout_s);
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) {
+    struct session *session = pump_session(receiving->pump, i);
+    struct progress progress;
+    struct conn_stats stats;
+    char reason[REASON_BYTES_MAX];
+    if (!session->state || session->is_closed || session->is_too_slow) continue;
+    conn_get_stats(session->conn, &stats);
+    session->role->get_progress(session->state, &progress);
+    /* Bytes that need not come count too: to compare them takes both ends as long. */
+    uint64_t bytes = stats.block_bytes_received + stats.control_bytes_received + progress.bytes_held;
+    bool is_held = session->role->jobs_out(session->state) > 0;
+    session->is_too_slow = slow_on_look(&session->slow, now_ns, bytes, is_held, least, window_s);
+    if (!session->is_too_slow) continue;
+    snprintf(reason, sizeof reason, "too slow: less than %llu bytes a second over %llu s",
+             (unsigned long long)least, (unsigned long long)window_s);
+    say("%sended, as it was %s (--min-rate)", who(session), reason);
+    conn_close(session->conn, now_ns, CLOSE_TIMEOUT, reason);
+    pump_touch(receiving->pump, session);
+  }
+}
+
 static uint64_t on_tick(void *context, uint64_t now_ns) {
   struct receiving *receiving = context;
   if (receiving->leave_ns != 0) {
     if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
     return receiving->leave_ns;
   }
-  if (!receiving->draws || !has_session(receiving)) return TIME_NEVER;
-  if (now_ns >= receiving->draw_ns) {
+  if (!has_session(receiving)) return TIME_NEVER;
+  if (now_ns >= receiving->look_ns) {
+    end_slow_ones(receiving, now_ns);
+    receiving->look_ns = now_ns + LOOK_NS;
+  }
+  if (receiving->draws && now_ns >= receiving->draw_ns) {
     draw(receiving, now_ns);
     receiving->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
   }
-  return receiving->draw_ns;
+  return receiving->draws && receiving->draw_ns < receiving->look_ns ? receiving->draw_ns
+                                                                     : receiving->look_ns;
 }
 
 /* ---- beginning and end ---- */
@@ -217,16 +276,19 @@ static struct listener *new_listener(struct receiving *receiving) {
       .token_lifetime_ns = TOKEN_LIFETIME_NS,
       .random = random_fill,
       .new_crypto = new_crypto,
+      .host_of = address_host,
       .admits = admits,
+      .is_proven = trust_wants_proof(&receiving->trust) ? is_proven : NULL,
       .context = receiving,
       .conn = {.pool = receiving->pool,
                .window_bytes = WINDOW_BYTES,
                .datagram_bytes_max = options_datagram_bytes(options, options->family == FAMILY_IPV6),
                .idle_timeout_ns = options->timeout_s * NS_PER_S,
                .handshake_timeout_ns = connect_s * NS_PER_S,
+               .protection = options->protection,
+               .machine = trust_machine(&receiving->trust),
                .congestion = options->congestion},
   };
-  random_fill(config.token_key, sizeof config.token_key);
   return listener_new(&config, clock_now_ns());
 }
 
@@ -265,15 +327,26 @@ static enum exit_status choose_address(struct options *options, struct udp_confi
 
 static void say_what_begins(const struct receiving *receiving, const char *shown) {
   const struct options *options = &receiving->options;
+  char senders[TRUST_TEXT_BYTES];
   struct udp_stats stats;
   udp_get_stats(pump_udp(receiving->pump), &stats);
-  say("receiving into %s on UDP port %u%s%s; may send: this machine and private networks", shown,
-      udp_port(pump_udp(receiving->pump)), options->listen ? " of " : "",
-      options->listen ? options->listen : "");
-  say("%s", OPTIONS_NOT_ENCRYPTED);
+  say("receiving into %s on UDP port %u%s%s; may send: %s", shown, udp_port(pump_udp(receiving->pump)),
+      options->listen ? " of " : "", options->listen ? options->listen : "",
+      trust_senders_text(&receiving->trust, senders));
+  trust_say_own_key(&receiving->trust);
   if (options->verbose && stats.receive_buffer < UDP_BUFFER_BYTES)
     say("the kernel grants a receive buffer of %d KiB; `sysctl net.core.rmem_max=%d` would allow more",
         stats.receive_buffer / 1024, UDP_BUFFER_BYTES);
+}
+
+/* Whether to go on after a step of the sandbox. A kernel that lacks it is no reason not to; any other failure
+ * is. */
+static bool is_confined(const struct options *options, int error, const char *what) {
+  if (error == ERR_UNSUPPORTED && options->verbose)
+    say("this kernel cannot confine the receiver to %s", what);
+  if (error == 0 || error == ERR_UNSUPPORTED) return true;
+  say("the receiver cannot be confined to %s: %s (--no-sandbox does without)", what, error_text(error));
+  return false;
 }
 
 static enum exit_status receive_all(struct receiving *receiving, const struct udp_config *socket,
@@ -285,17 +358,25 @@ static enum exit_status receive_all(struct receiving *receiving, const struct ud
                              .ended = on_ended,
                              .tick = on_tick,
                              .signalled = on_signalled};
+  const struct options *options = &receiving->options;
   int error = 0;
+  /* Before the pump makes its threads: they inherit it. */
+  if (!options->no_sandbox &&
+      !is_confined(options, sandbox_limit_files(options->arguments[0]), "its folder (Landlock)"))
+    return EXIT_FILES;
   receiving->pump = pump_new(&hooks, socket, FILE_THREADS, &error);
   if (!receiving->pump) {
     if (error == ERR_ADDRESS)
       say("UDP port %u is in use here, or %s is no address of this machine (another --port N?)",
-          receiving->options.port, receiving->options.listen ? receiving->options.listen : "that");
+          options->port, options->listen ? options->listen : "that");
     else
-      say("cannot open a socket on UDP port %u: %s", receiving->options.port, error_text(error));
+      say("cannot open a socket on UDP port %u: %s", options->port, error_text(error));
     return EXIT_NETWORK;
   }
-  if (!receiving->options.quiet) say_what_begins(receiving, shown);
+  if (!options->no_sandbox &&
+      !is_confined(options, sandbox_limit_calls(), "the system calls it needs (seccomp)"))
+    return EXIT_FILES;
+  if (!options->quiet) say_what_begins(receiving, shown);
   error = pump_run(receiving->pump);
   say_status(NULL);
   for (size_t i = 0; i < pump_count(receiving->pump); i++) { /* whose peer did not answer the close in time */
@@ -307,6 +388,22 @@ static enum exit_status receive_all(struct receiving *receiving, const struct ud
     receiving->status = EXIT_NETWORK;
   }
   return receiving->status;
+}
+
+static enum exit_status run(struct receiving *receiving, const struct udp_config *socket, const char *shown) {
+  enum exit_status status = EXIT_FILES;
+  tame_memory();
+  receiving->draws = !receiving->options.quiet && say_has_status();
+  receiving->pool = pool_new(POOL_BYTES);
+  receiving->listener = receiving->pool ? new_listener(receiving) : NULL;
+  if (receiving->listener)
+    status = receive_all(receiving, socket, shown);
+  else
+    say("%s", error_text(ERR_NO_MEMORY));
+  pump_free(receiving->pump); /* with it the receivers, while their connections are still there */
+  listener_free(receiving->listener);
+  pool_free(receiving->pool);
+  return status;
 }
 
 int command_recv(int argc, char **argv) {
@@ -326,19 +423,9 @@ int command_recv(int argc, char **argv) {
   text_escape((const uint8_t *)options->arguments[0], strlen(options->arguments[0]), shown, sizeof shown);
   receiving.sink = open_folder(options, shown);
   if (!receiving.sink) return EXIT_FILES;
-  tame_memory();
-  receiving.draws = !options->quiet && say_has_status();
-  receiving.pool = pool_new(POOL_BYTES);
-  receiving.listener = receiving.pool ? new_listener(&receiving) : NULL;
-  if (receiving.listener) {
-    status = receive_all(&receiving, &socket, shown);
-  } else {
-    say("%s", error_text(ERR_NO_MEMORY));
-    status = EXIT_FILES;
-  }
-  pump_free(receiving.pump); /* with it the receivers, while their connections are still there */
-  listener_free(receiving.listener);
-  pool_free(receiving.pool);
+  status = trust_begin_recv(&receiving.trust, options);
+  if (status == EXIT_DONE) status = run(&receiving, &socket, shown);
+  trust_end(&receiving.trust);
   sink_free(receiving.sink);
   return status;
 }

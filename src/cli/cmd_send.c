@@ -3,6 +3,7 @@
  * after the handshake is final. At the end the close is repeated until the receiver answers it, for a moment:
  * so the receiver, too, knows that all went well, and does not wait for a sender that has left. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,8 +15,10 @@
 #include "pump.h"
 #include "refusal.h"
 #include "say.h"
+#include "slow.h"
 #include "target.h"
 #include "text.h"
+#include "trust.h"
 #include "udpcp/fs.h"
 
 enum {
@@ -23,13 +26,16 @@ enum {
   POOL_BYTES = 40 << 20, /* the receiver's widest window, and blocks read ahead */
   FILE_THREADS = 1,
   CONNECT_S_MAX = 10,
+  STUCK_S_MIN = 3, /* a busy receiver says so once a second */
 };
 #define REFUSED_NS (3 * NS_PER_S)             /* a receiver that is just being started may still come */
 #define REFUSED_BEFORE_NEXT_NS (NS_PER_S / 4) /* but not while another address may be the right one */
+#define LOOK_NS (1 * NS_PER_S)                /* between looks at whether the receiver gets on */
 #define LINGER_NS (1 * NS_PER_S)              /* for the answer to a close */
 
 struct sending {
   struct options options;
+  struct trust trust;
   struct target target;
   char host_shown[256];
   struct address addresses[ADDRESSES_MAX];
@@ -43,10 +49,11 @@ struct sending {
   struct session *session;
   bool is_last_address, has_refusals, was_refused;
   uint64_t started_ns, leave_ns;
-  bool is_interrupted, is_over; /* is_over: `progress` is final */
+  bool is_stuck, is_interrupted, is_over; /* is_over: `progress` is final */
   struct progress progress;
   struct progress_meter meter;
-  uint64_t draw_ns;
+  struct slow slow;
+  uint64_t draw_ns, look_ns;
   bool draws;
 };
 
@@ -97,7 +104,14 @@ static struct session *on_route(void *context, uint64_t now_ns, const struct add
 
 static void on_established(void *context, struct session *session, uint64_t now_ns) {
   struct sending *sending = context;
+  struct conn_stats stats;
   refusal_ignore(udp_fd(pump_udp(sending->pump)));
+  if (!trust_on_met(&sending->trust)) {
+    conn_close(session->conn, now_ns, CLOSE_REFUSED, "not the receiver it must be");
+    return;
+  }
+  conn_get_stats(session->conn, &stats);
+  trust_say_protection(&sending->options, stats.protection, "");
   struct sender_config config = {.ops = &bind_source_ops,
                                  .source = sending->source,
                                  .pool = sending->pool,
@@ -146,15 +160,15 @@ static void draw(struct sending *sending, uint64_t now_ns) {
   char line[PROGRESS_TEXT_BYTES];
   session->role->get_progress(session->state, &progress);
   conn_get_stats(session->conn, &stats);
-  struct progress_view view = {.bytes_seen = progress.bytes_seen,
-                               .bytes_past = progress.bytes_moved + session->tally.had_bytes,
-                               .bytes_moved = progress.bytes_moved,
-                               .objects_seen = progress.objects_seen,
-                               .objects_past =
-                                   progress.objects_done + progress.objects_had + progress.objects_failed,
-                               .bytes_sent = stats.block_bytes_sent,
-                               .bytes_resent = stats.block_bytes_resent,
-                               .is_total = progress.walk_done};
+  struct progress_view view = {
+      .bytes_seen = progress.bytes_seen,
+      .bytes_past = progress.bytes_moved + progress.bytes_held + session->tally.had_bytes,
+      .bytes_moved = progress.bytes_moved,
+      .objects_seen = progress.objects_seen,
+      .objects_past = progress.objects_done + progress.objects_had + progress.objects_failed,
+      .bytes_sent = stats.block_bytes_sent,
+      .bytes_resent = stats.block_bytes_resent,
+      .is_total = progress.walk_done};
   progress_measure(&sending->meter, now_ns, view.bytes_moved);
   progress_line(&sending->meter, &view, say_columns(), line);
   say_status(line);
@@ -167,6 +181,27 @@ static bool is_refused(struct sending *sending, uint64_t now_ns) {
   conn_get_stats(sending->session->conn, &stats);
   if (!sending->has_refusals || stats.packets_received > 0) return false;
   return now_ns >= sending->started_ns + (sending->is_last_address ? REFUSED_NS : REFUSED_BEFORE_NEXT_NS);
+}
+
+/* A receiver that answers every probe and never gets on is not silent, so the transport would wait for ever.
+ * An honest one that is busy with its disk says so once a second (proto/transfer.md section 2). */
+static void end_if_stuck(struct sending *sending, uint64_t now_ns) {
+  struct session *session = sending->session;
+  uint64_t timeout_s = sending->options.timeout_s;
+  uint64_t window_s = timeout_s > STUCK_S_MIN ? timeout_s : STUCK_S_MIN;
+  struct conn_stats stats;
+  char reason[REASON_BYTES_MAX];
+  conn_get_stats(session->conn, &stats);
+  uint64_t bytes =
+      sending->progress.bytes_moved + sending->progress.bytes_held + stats.control_bytes_received;
+  bool is_held = session->role->jobs_out(session->state) > 0;
+  if (session->is_closed || !slow_on_look(&sending->slow, now_ns, bytes, is_held, 1, window_s)) return;
+  snprintf(reason, sizeof reason, "no progress for %llu s", (unsigned long long)window_s);
+  conn_close(session->conn, now_ns, CLOSE_TIMEOUT, reason);
+  pump_touch(sending->pump, session);
+  sending->is_stuck = true;
+  say("the receiver answers, but nothing has moved for %llu s; send again to go on",
+      (unsigned long long)window_s);
 }
 
 static uint64_t on_tick(void *context, uint64_t now_ns) {
@@ -182,12 +217,17 @@ static uint64_t on_tick(void *context, uint64_t now_ns) {
     if (sending->was_refused) pump_stop(sending->pump);
     return now_ns + NS_PER_S / 10;
   }
-  if (!sending->draws || !session->state) return TIME_NEVER;
+  if (!session->state) return TIME_NEVER;
+  if (now_ns >= sending->look_ns) {
+    end_if_stuck(sending, now_ns);
+    sending->look_ns = now_ns + LOOK_NS;
+  }
+  if (!sending->draws) return sending->look_ns;
   if (now_ns >= sending->draw_ns) {
     draw(sending, now_ns);
     sending->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
   }
-  return sending->draw_ns;
+  return sending->draw_ns < sending->look_ns ? sending->draw_ns : sending->look_ns;
 }
 
 /* ---- one attempt at one address ---- */
@@ -196,13 +236,15 @@ static struct conn *new_conn(const struct sending *sending, const struct address
       sending->options.timeout_s < CONNECT_S_MAX ? sending->options.timeout_s : CONNECT_S_MAX;
   struct conn_config config = {
       .role = ROLE_CLIENT,
-      .crypto = crypto_plain_new(ROLE_CLIENT),
+      .crypto = crypto_tls_new(ROLE_CLIENT, &sending->trust.tls),
       .pool = sending->pool,
       .peer = *to,
       .datagram_bytes_max = options_datagram_bytes(&sending->options, address_is_ipv6(to)),
       .idle_timeout_ns = sending->options.timeout_s * NS_PER_S,
       .handshake_timeout_ns = connect_s * NS_PER_S,
       .rate_bytes_per_s_max = sending->options.rate_bytes_per_s_max,
+      .protection = sending->options.protection,
+      .machine = address_is_own(to) ? NULL : trust_machine(&sending->trust),
       .congestion = sending->options.congestion,
   };
   random_fill(&config.local_cid, sizeof config.local_cid);
@@ -217,10 +259,15 @@ static enum exit_status conclude(struct sending *sending) {
   struct session *session = sending->session;
   char text[REPORT_TEXT_BYTES];
   struct conn_stats stats;
+  if (trust_is_refused(&sending->trust)) {
+    say_status(NULL);
+    trust_say_refused(&sending->trust);
+    return EXIT_REFUSED;
+  }
   if (sending->is_interrupted) sending->progress.outcome = OUTCOME_INTERRUPTED;
   const char *end = report_outcome(&sending->progress, COMMAND_SEND, options->timeout_s, text);
   say_status(NULL);
-  if (end) say("%s", end);
+  if (end && !sending->is_stuck) say("%s", end);
   conn_get_stats(session->conn, &stats);
   if (session->state && !options->quiet && report_has_summary(&session->tally, &sending->progress)) {
     report_summary(&session->tally, &sending->progress, &stats, options,
@@ -287,13 +334,14 @@ static enum exit_status try_addresses(struct sending *sending) {
     if (status != EXIT_UNREACHED) return status;
     was_refused = was_refused || sending->was_refused;
   }
-  if (was_refused)
+  if (was_refused) {
     say("nobody is listening on %s port %u (is `udpcp recv DIR` running there?)", sending->host_shown,
         sending->options.port);
-  else
-    say("no answer from %s port %u (is `udpcp recv DIR` running there, and UDP port %u open in its "
-        "firewall?)",
-        sending->host_shown, sending->options.port, sending->options.port);
+    return EXIT_UNREACHED;
+  }
+  say("no answer from %s port %u (is `udpcp recv DIR` running there, and UDP port %u open in its firewall?)",
+      sending->host_shown, sending->options.port, sending->options.port);
+  say("a receiver is silent to whoever may not send: %s", trust_silence_hint(&sending->trust));
   return EXIT_UNREACHED;
 }
 
@@ -330,7 +378,9 @@ int command_send(int argc, char **argv) {
   if (path_count == 0) return EXIT_FILES;
   enum exit_status status = resolve(&sending);
   if (status != EXIT_DONE) return status;
-  if (!options->quiet) say("%s", OPTIONS_NOT_ENCRYPTED);
   sending.draws = !options->quiet && say_has_status();
-  return send_paths(&sending, options->arguments, path_count);
+  status = trust_begin_send(&sending.trust, options, sending.target.host);
+  if (status == EXIT_DONE) status = send_paths(&sending, options->arguments, path_count);
+  trust_end(&sending.trust);
+  return status;
 }

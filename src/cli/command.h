@@ -5,8 +5,8 @@
 /* Where rsync has a status of the same meaning, it is that one. Frozen. */
 enum exit_status {
   EXIT_DONE = 0,         /* everything is at the receiver, verified and durable */
-  EXIT_USAGE = 1,        /* the command line or the environment */
-  EXIT_REFUSED = 5,      /* the other side does not take us */
+  EXIT_USAGE = 1,        /* the command line, the environment, or a file of keys */
+  EXIT_REFUSED = 5,      /* the other side does not take us, or is not who it must be */
   EXIT_NETWORK = 10,     /* a socket: address or port not to be had */
   EXIT_FILES = 11,       /* file I/O that ended everything: the receiver's folder, all sources missing */
   EXIT_PROTOCOL = 12,    /* one side broke the protocol */
@@ -20,5 +20,7 @@ enum exit_status {
 /* argv[0] is the command's name. Return an exit status. */
 int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
+int command_keygen(int argc, char **argv);
+int command_id(int argc, char **argv);
 
 #endif

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "options.h"
 #include "say.h"
+#include "secrets.h"
 #include "text.h"
 
 static const struct {
@@ -14,6 +15,8 @@ static const struct {
 } commands[] = {
     {"send", command_send, "udpcp send [options] PATH... HOST[:SUBDIR]", "send files and whole trees"},
     {"recv", command_recv, "udpcp recv [options] DIR", "receive them into a folder"},
+    {"keygen", command_keygen, "udpcp keygen [FILE]", "make a key for both sides to share"},
+    {"id", command_id, "udpcp id", "show this machine's public key"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -31,6 +34,7 @@ static int version(void) {
 }
 
 int main(int argc, char **argv) {
+  secrets_guard();
   if (argc < 2) {
     say("what shall be done? `udpcp send` or `udpcp recv`; `udpcp --help` tells more");
     return EXIT_USAGE;
@@ -41,6 +45,6 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "--version") == 0) return version();
   char shown[256];
   text_escape((const unsigned char *)argv[1], strlen(argv[1]), shown, sizeof shown);
-  say("'%s' is not a command: `udpcp send` and `udpcp recv` are; `udpcp --help` tells more", shown);
+  say("'%s' is not a command: send, recv, keygen and id are; `udpcp --help` tells more", shown);
   return EXIT_USAGE;
 }

@@ -2,6 +2,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "admit.h"
 #include "command.h"
 #include "udpcp/fs.h"
 #include "udpcp/io.h"
@@ -10,9 +11,6 @@
 #define UDPCP_VERSION "0.1"
 
 enum command { COMMAND_SEND = 1, COMMAND_RECV = 2 };
-
-/* Said by both ends at the start, for as long as it is true. */
-#define OPTIONS_NOT_ENCRYPTED "not encrypted: anyone on the network path can read or alter what is sent"
 
 enum { PORT_DEFAULT = 4117, TIMEOUT_S_DEFAULT = 30, MTU_DEFAULT = 1500, PROBLEM_BYTES = 512 };
 
@@ -27,7 +25,14 @@ struct options {
   uint64_t mtu;                  /* of the path, IP header included */
   enum congestion_kind congestion;
   enum family family;
-  char **arguments; /* what is no option, in order */
+  const char *psk_file, *authorized; /* NULL: not given */
+  struct admit allowed;              /* none: not given */
+  uint64_t protection;               /* suites offered, bits of enum protection_suite */
+  uint64_t bytes_max, files_max;     /* of one session, 0: no limit */
+  uint64_t min_rate_bytes_per_s;     /* 0: none */
+  bool strict, no_sandbox;
+  bool is_typed, is_allow_typed; /* while parsing: past the environment; so was --allow */
+  char **arguments;              /* what is no option, in order */
   int argument_count;
   char problem[PROBLEM_BYTES]; /* one line, when parsing failed */
   enum exit_status status;     /* when there is nothing more to do */

@@ -5,6 +5,7 @@
 
 #include "bind.h"
 #include "report.h"
+#include "slow.h"
 #include "udpcp/io.h"
 
 enum { SESSIONS_MAX = 128 };
@@ -18,7 +19,9 @@ struct session {
   uint64_t established_ns; /* 0: not yet */
   bool is_closed;          /* the connection's last event has come: */
   struct conn_event closed;
-  struct tally tally; /* the command's */
+  struct tally tally; /* the command's, as are: */
+  struct slow slow;
+  bool is_too_slow; /* and was told so */
 
   /* The pump's own. */
   uint64_t deadline_ns;

@@ -29,6 +29,8 @@ static void say_failure(const struct report *report, const char *who, enum comma
     say("%s%s: something different is already there%s; it stays (recv --overwrite changed would replace "
         "files)",
         who, name, side);
+  else if (report->error == ERR_TOO_MUCH)
+    say("%s%s: more than is taken%s in one session (recv --max-size, --max-files)", who, name, side);
   else if (report->error == ERR_CHANGED)
     say("%s%s: it changed or vanished%s while it was sent; send it again", who, name, side);
   else if (report->error == ERR_UNSUPPORTED && report->at_source)
@@ -83,9 +85,11 @@ const char *report_outcome(const struct progress *progress, enum command command
     snprintf(text, REPORT_TEXT_BYTES, "no answer from the %s", peer);
     break;
   case OUTCOME_TIMEOUT:
-    snprintf(text, REPORT_TEXT_BYTES, "the %s has been silent for %llu s: it or the network is down%s", peer,
-             (unsigned long long)timeout_s,
-             command == COMMAND_SEND ? "; what is not committed is sent anew next time" : "");
+    if (progress->by_peer)
+      snprintf(text, REPORT_TEXT_BYTES, "the %s did not wait any longer%s%s", peer, colon, reason);
+    else
+      snprintf(text, REPORT_TEXT_BYTES, "the %s has been silent for %llu s: it or the network is down%s",
+               peer, (unsigned long long)timeout_s, command == COMMAND_SEND ? "; send again to go on" : "");
     break;
   case OUTCOME_REFUSED:
     snprintf(text, REPORT_TEXT_BYTES, "refused by the %s%s%s", peer, colon, reason);
@@ -138,6 +142,7 @@ void report_summary(const struct tally *tally, const struct progress *progress,
   }
   if (stats->block_bytes_sent && stats->block_bytes_resent * 1000 >= stats->block_bytes_sent)
     ADD(", %.1f%% sent again", 100.0 * (double)stats->block_bytes_resent / (double)stats->block_bytes_sent);
+  if (progress->bytes_held) ADD(", %s were there from an earlier try", size_text(progress->bytes_held, size));
   if (tally->had_files) ADD(", %llu already there", (unsigned long long)tally->had_files);
   if (tally->failed) ADD(", %llu failed", (unsigned long long)tally->failed);
 #undef ADD
@@ -150,6 +155,8 @@ static enum outcome outcome_of_code(uint64_t code) {
     return OUTCOME_REFUSED;
   case CLOSE_INTERRUPTED:
     return OUTCOME_INTERRUPTED;
+  case CLOSE_TIMEOUT:
+    return OUTCOME_TIMEOUT;
   case CLOSE_LOCAL:
   case CLOSE_INTERNAL:
     return OUTCOME_REMOTE;

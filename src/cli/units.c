@@ -8,6 +8,7 @@
 
 /* 8 Tbit/s; times 10^6 it still fits 64 bits. */
 #define RATE_BITS_MAX 8000000000000ull
+#define SIZE_BYTES_MAX (1ull << 62)
 
 /* Three significant digits: 9.87, 98.7, 987. `value` is below 1024 * 10^3 thousandths. */
 static void three_digits(uint64_t thousandths, char text[UNITS_TEXT_BYTES], const char *unit) {
@@ -129,7 +130,37 @@ const char *rate_parse(const char *text, uint64_t *bytes_per_s) {
                      : "has an unknown unit: k, M or G with bit or B, or KiB, MiB, GiB";
   if (millionths > RATE_BITS_MAX * 1000000 / bits) return "is more than any network carries";
   *bytes_per_s = millionths * bits / 8000000;
-  return *bytes_per_s < 1000 ? "is too little: at least 1kB" : NULL;
+  return *bytes_per_s == 0 ? "is too little: at least 1B" : NULL;
+}
+
+const char *size_parse(const char *text, uint64_t *bytes) {
+  static const struct {
+    const char *name;
+    uint64_t bytes; /* in one of this unit */
+  } units[] = {
+      {"B", 1},
+      {"kB", 1000},
+      {"KB", 1000},
+      {"MB", 1000000},
+      {"GB", 1000000000},
+      {"TB", 1000000000000},
+      {"kiB", 1ull << 10},
+      {"KiB", 1ull << 10},
+      {"MiB", 1ull << 20},
+      {"GiB", 1ull << 30},
+      {"TiB", 1ull << 40},
+  };
+  uint64_t millionths, unit = 0;
+  if (!decimal_parse(&text, &millionths)) return "is not a size: write it like 500MB or 10GiB";
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+    if (strcmp(units[i].name, text) == 0) unit = units[i].bytes;
+  if (unit == 0)
+    return *text ? "has an unknown unit: B, or k, M, G or T with B or iB"
+                 : "does not say its unit: write it like 500MB or 10GiB";
+  uint64_t whole = millionths / 1000000, part = millionths % 1000000;
+  if (whole > SIZE_BYTES_MAX / unit) return "is more than any disk holds";
+  *bytes = whole * unit + part * unit / 1000000;
+  return *bytes == 0 ? "is too little: at least 1B" : NULL;
 }
 
 bool number_parse(const char *text, uint64_t least, uint64_t most, uint64_t *value) {

@@ -19,6 +19,8 @@ const char *clock_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]);
  * k, K, M and G are powers of ten, with `i` (bytes only) of 1024. NULL, or a complaint to be read after the
  * quoted text ("'800' does not say ..."). */
 const char *rate_parse(const char *text, uint64_t *bytes_per_s);
+/* Bytes, of a number with a unit: 500MB, 1.5GiB, 10TB. NULL or a complaint, as above. */
+const char *size_parse(const char *text, uint64_t *bytes);
 /* A whole number from `least` to `most`, digits only. */
 bool number_parse(const char *text, uint64_t least, uint64_t most, uint64_t *value);
 

@@ -6,7 +6,7 @@
  * taken away again, part and name; but a name that replaced an older file stays, since that one is gone: it
  * is reported as failed, and whole. */
 #include "beneath.h"
-#include "part.h"
+#include "kept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,9 +74,9 @@ static void sync_files(struct sink *sink, struct landing *landings, size_t count
     if (one->result == 0 && !(is_whole && one->folder->device == sink->folders.device))
       one->result = folders_sync_one(one->fd);
   }
-  int made = is_whole ? 0 : folders_sync_made(&sink->folders);
+  if (!is_whole) folders_sync_made(&sink->folders);
   for (size_t i = 0; i < count; i++)
-    if (landings[i].result == 0) landings[i].result = made;
+    if (landings[i].result == 0) landings[i].result = folders_failure(&sink->folders, landings[i].folder);
 }
 
 /* ---- names ---- */
@@ -158,11 +158,11 @@ static int give_name(const struct sink *sink, struct landing *landing) {
 }
 
 /* ---- folders ---- */
-/* True for the first of the landings that got a name in its folder. */
+/* True for the first of the landings whose file has a name in its folder, its own or an equal one's. */
 static bool is_first_in_folder(const struct landing *landings, size_t index) {
-  if (landings[index].stage != STAGE_NAMED) return false;
+  if (landings[index].stage == STAGE_PART) return false;
   for (size_t i = 0; i < index; i++)
-    if (landings[i].stage == STAGE_NAMED && landings[i].folder == landings[index].folder) return false;
+    if (landings[i].stage != STAGE_PART && landings[i].folder == landings[index].folder) return false;
   return true;
 }
 
@@ -176,7 +176,7 @@ static void sync_names(struct sink *sink, struct landing *landings, size_t count
     if (!is_first_in_folder(landings, i) || (is_whole && folder->device == sink->folders.device)) continue;
     int result = folders_sync_one(folder->fd);
     for (size_t k = i; k < count && result < 0; k++)
-      if (landings[k].stage == STAGE_NAMED && landings[k].folder == folder) landings[k].result = result;
+      if (landings[k].stage != STAGE_PART && landings[k].folder == folder) landings[k].result = result;
   }
 }
 
@@ -191,6 +191,7 @@ static void take_away(const struct landing *landing) {
 static void end(struct sink *sink, struct landing *landing) {
   if (landing->folder) {
     if (landing->result < 0) take_away(landing);
+    kept_forget(landing->file, landing->folder);
     part_close(sink, landing->file, landing->fd);
     folders_put(&sink->folders, landing->folder);
   }

@@ -43,6 +43,7 @@ int folders_init(struct folders *folders, int root, size_t open_max) {
   assert(folders->unsynced_max > 0);
   pthread_mutex_init(&folders->lock, NULL);
   pthread_mutex_init(&folders->sync_lock, NULL);
+  pthread_mutex_init(&folders->had_lock, NULL);
   return 0;
 }
 
@@ -51,9 +52,12 @@ void folders_clear(struct folders *folders) {
     if (folders->recent[i]) folders_put(folders, folders->recent[i]);
   for (unsigned i = 0; i < folders->unsynced_count; i++)
     folders_put(folders, folders->unsynced[i]);
+  for (unsigned i = 0; i < folders->failed_count; i++)
+    folders_put(folders, folders->failed[i]);
   seen_clear(&folders->made);
   pthread_mutex_destroy(&folders->lock);
   pthread_mutex_destroy(&folders->sync_lock);
+  pthread_mutex_destroy(&folders->had_lock);
   close(folders->root);
 }
 
@@ -71,6 +75,7 @@ static struct folder *folder_new(int fd, const uint8_t *name, size_t size) {
   folder->device = status.st_dev;
   folder->inode = status.st_ino;
   folder->users = 1;
+  folder->is_swept = false;
   folder->name_size = size;
   memcpy(folder->name, name, size);
   folder->name[size] = '\0';
@@ -192,8 +197,7 @@ static int make_inside(struct folders *folders, struct folder *parent, const cha
     if (result == 0 && is_elsewhere && is_synced) result = folders_sync_one(parent->fd);
     pthread_mutex_unlock(&folders->lock);
     if (has_room) return result;
-    result = folders_sync_made(folders);
-    if (result < 0) return result;
+    folders_sync_made(folders);
   }
 }
 
@@ -267,22 +271,50 @@ static unsigned take_unsynced(struct folders *folders, struct folder **taken) {
 
 enum done { NOT_YET, DONE_BY_SYNCFS };
 
+/* Takes the folder over. Under sync_lock. */
+static void remember_failed(struct folders *folders, struct folder *folder, int failure) {
+  folders->sync_failure = failure;
+  if (folders->failed_count < FOLDERS_FAILED_MAX) {
+    folders->failed[folders->failed_count++] = folder;
+    return;
+  }
+  folders->has_failed_more = true;
+  folders_put(folders, folder);
+}
+
+/* What was made in `above` is a folder that `below` is, or is in. */
+static bool is_below(const struct folder *above, const struct folder *below) {
+  if (above->name_size >= below->name_size || memcmp(above->name, below->name, above->name_size) != 0)
+    return false;
+  return above->name_size == 0 || below->name[above->name_size] == '/';
+}
+
+int folders_failure(struct folders *folders, const struct folder *folder) {
+  pthread_mutex_lock(&folders->sync_lock);
+  bool has_failed = folders->has_failed_more;
+  for (unsigned i = 0; i < folders->failed_count; i++)
+    has_failed |= is_below(folders->failed[i], folder);
+  int failure = has_failed ? folders->sync_failure : 0;
+  pthread_mutex_unlock(&folders->sync_lock);
+  return failure;
+}
+
 static void sync_taken(struct folders *folders, struct folder **taken, unsigned count, enum done done) {
   for (unsigned i = 0; i < count; i++) {
     int result = done == DONE_BY_SYNCFS ? 0 : folders_sync_one(taken[i]->fd);
-    if (result < 0) folders->sync_failure = result;
-    folders_put(folders, taken[i]);
+    if (result < 0)
+      remember_failed(folders, taken[i], result);
+    else
+      folders_put(folders, taken[i]);
   }
 }
 
-int folders_sync_made(struct folders *folders) {
+void folders_sync_made(struct folders *folders) {
   struct folder *taken[FOLDERS_UNSYNCED_MAX];
   pthread_mutex_lock(&folders->sync_lock);
   unsigned count = take_unsynced(folders, taken);
   sync_taken(folders, taken, count, NOT_YET);
-  int result = folders->sync_failure;
   pthread_mutex_unlock(&folders->sync_lock);
-  return result;
 }
 
 int folders_sync_all(struct folders *folders) {
@@ -294,8 +326,26 @@ int folders_sync_all(struct folders *folders) {
     result = syncfs(folders->root) == 0 ? 0 : error_from_errno(errno);
     if (result < 0) folders->has_sync_errors = false;
     sync_taken(folders, taken, count, result == 0 ? DONE_BY_SYNCFS : NOT_YET);
-    if (result == 0) result = folders->sync_failure;
   }
   pthread_mutex_unlock(&folders->sync_lock);
+  return result;
+}
+
+static bool is_before(const struct timespec *one, const struct timespec *other) {
+  return one->tv_sec < other->tv_sec || (one->tv_sec == other->tv_sec && one->tv_nsec < other->tv_nsec);
+}
+
+/* One sync serves a whole tree that is there already. The coarse clock is the one that files are stamped by.
+ */
+int folders_sync_since(struct folders *folders, const struct timespec *changed) {
+  struct timespec now;
+  pthread_mutex_lock(&folders->had_lock);
+  int result = is_before(changed, &folders->synced) ? 0 : ERR_AGAIN;
+  if (result < 0 && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 && is_before(changed, &now) &&
+      folders_sync_all(folders) == 0) {
+    folders->synced = now;
+    result = 0;
+  }
+  pthread_mutex_unlock(&folders->had_lock);
   return result;
 }

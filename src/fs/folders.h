@@ -10,10 +10,12 @@
 
 #include <pthread.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum {
   FOLDERS_RECENT = 16, /* kept open for whoever comes next */
   FOLDERS_UNSYNCED_MAX = 64,
+  FOLDERS_FAILED_MAX = 16,
 };
 
 struct folder {
@@ -21,6 +23,7 @@ struct folder {
   dev_t device;
   ino_t inode;
   unsigned users; /* under the lock of struct folders */
+  bool is_swept;  /* the sink's, under its lock: what was forgotten in here is removed */
   size_t name_size;
   char name[]; /* below the root, which has the name of size 0; ended by NUL */
 };
@@ -37,11 +40,19 @@ struct folders {
   unsigned unsynced_count, unsynced_max;
   struct seen made; /* every folder made here, by device and inode */
 
-  pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these two */
+  pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these */
   /* syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need not be the one
    * whose file it was; so after a first error every file is asked for itself. */
   bool has_sync_errors;
-  int sync_failure; /* a folder could not be made durable: nobody may believe that it was */
+  /* Folders that could not be made durable. The kernel says so once, so nothing new below them can be relied
+   * on while this process runs; when there are too many to remember, nothing at all. */
+  struct folder *failed[FOLDERS_FAILED_MAX];
+  unsigned failed_count;
+  int sync_failure;     /* of the latest, 0: none */
+  bool has_failed_more; /* than are remembered */
+
+  pthread_mutex_t had_lock; /* for this one: */
+  struct timespec synced;   /* what has last changed before this is durable */
 };
 
 enum folders_missing { FOLDERS_LOOK, FOLDERS_MAKE }; /* what to do about what is missing */
@@ -62,8 +73,13 @@ void folders_put(struct folders *folders, struct folder *folder);
 /* It was not there before: it was made through these functions. */
 bool folders_has_made(struct folders *folders, const struct folder *folder);
 
-/* Makes durable what was made so far. */
-int folders_sync_made(struct folders *folders);
+/* Why what is in this folder cannot be durable, though all it needs was synced; 0: it can. */
+int folders_failure(struct folders *folders, const struct folder *folder);
+/* What was there before, on the root's file system, and last changed at that time is durable. ERR_AGAIN: that
+ * is not certain, ask for itself. */
+int folders_sync_since(struct folders *folders, const struct timespec *changed);
+/* Makes durable what was made so far; what could not be is remembered, see folders_failure. */
+void folders_sync_made(struct folders *folders);
 /* The same, and every file on the root's file system. An error only says: not certain, ask for each. */
 int folders_sync_all(struct folders *folders);
 /* fsync() of a file or folder; what a file system cannot sync at all counts as synced. */

@@ -8,7 +8,9 @@
 
 #include <sys/stat.h>
 
-enum { PART_NAME_BYTES = 32 }; /* ".udpcp-", 16 hex digits, ".part" and an end */
+enum {
+  PART_NAME_BYTES = 48
+}; /* ".udpcp-", 16 hex digits (32, of a part that is kept), ".journal" and an end */
 
 struct sink {
   struct folders folders;
@@ -17,18 +19,24 @@ struct sink {
   size_t group_max; /* files committed together */
   size_t open_max;  /* part files kept open; more are opened for each use */
   pthread_mutex_t lock;
-  size_t open_count; /* under the lock, like the next one and every sink_file's fd */
+  size_t open_count; /* under the lock, like the next two and every sink_file's fd */
   struct prng names;
+  struct sink_file *pledges;  /* files whose room is not taken yet, see space.c */
+  pthread_mutex_t space_lock; /* held while a file is measured against what is free */
+  mode_t mask;                /* the user's umask */
 };
 
 struct sink_file {
-  int fd; /* -1: not kept open */
+  int fd;      /* -1: not kept open */
+  int journal; /* of a part that may be kept; such a one is always open, and locked. -1: none */
   dev_t device;
   ino_t inode;
   uint64_t size;
   uint32_t mode;
   struct timespec mtime;
-  uint64_t unflushed; /* bytes written since the disk was last told, under the sink's lock */
+  uint64_t unflushed; /* bytes written since the disk was last told, under the sink's lock like these: */
+  uint64_t pledged;   /* bytes to come for which there has to be room */
+  struct sink_file *next_pledge;
   char part[PART_NAME_BYTES];
   size_t name_size;
   uint8_t name[]; /* final, below the sink's folder */
@@ -40,6 +48,8 @@ int part_folder(struct sink *sink, const uint8_t *name, size_t size, enum folder
 /* Opens the part file, if it is not kept open. An fd to be given back by part_close, or an error. */
 int part_open(struct sink *sink, struct sink_file *file, const struct folder *folder);
 void part_close(struct sink *sink, const struct sink_file *file, int fd);
+/* Writes all of it at its place. */
+int part_write(int fd, uint64_t offset, const uint8_t *bytes, size_t size);
 /* Ends the handle; the part file is not touched. */
 void part_free(struct sink *sink, struct sink_file *file);
 /* Gives an open file or folder, now of this status, its permission bits and its time of change. */

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -97,6 +98,38 @@ void address_text(const struct address *address, char text[ADDRESS_TEXT_BYTES]) 
   } else {
     snprintf(text, ADDRESS_TEXT_BYTES, "none");
   }
+}
+
+uint64_t address_host(const struct address *address) {
+  union socket_address from = unpack(address);
+  if (from.any.sa_family == AF_INET) return hash_64(&from.ipv4.sin_addr, sizeof from.ipv4.sin_addr);
+  if (from.any.sa_family == AF_INET6) return hash_64(&from.ipv6.sin6_addr, 8);
+  return 0;
+}
+
+static bool is_same_host(const union socket_address *a, const union socket_address *b) {
+  if (a->any.sa_family != b->any.sa_family) return false;
+  if (a->any.sa_family == AF_INET) return a->ipv4.sin_addr.s_addr == b->ipv4.sin_addr.s_addr;
+  return IN6_ARE_ADDR_EQUAL(&a->ipv6.sin6_addr, &b->ipv6.sin6_addr);
+}
+
+static bool is_loopback(const union socket_address *address) {
+  if (address->any.sa_family == AF_INET) return ntohl(address->ipv4.sin_addr.s_addr) >> 24 == 127;
+  return IN6_IS_ADDR_LOOPBACK(&address->ipv6.sin6_addr);
+}
+
+/* A machine reaches its own addresses from the very address it sends to, or from a loopback one. Connecting a
+ * datagram socket asks the routing and sends nothing. */
+bool address_is_own(const struct address *address) {
+  union socket_address to = unpack(address), from = {.any.sa_family = AF_UNSPEC};
+  int family = address_family(address);
+  socklen_t to_size = family == AF_INET ? sizeof(to.ipv4) : sizeof(to.ipv6), from_size = sizeof(from);
+  if (family == AF_UNSPEC) return false;
+  int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  bool is_known = connect(fd, &to.any, to_size) == 0 && getsockname(fd, &from.any, &from_size) == 0;
+  close(fd);
+  return is_known && (is_same_host(&from, &to) || is_loopback(&from));
 }
 
 static bool is_known(const struct address *found, int count, const struct address *address) {

@@ -19,16 +19,32 @@ uint32_t block_raw_size(uint64_t file_size, uint64_t number) {
   return left < BLOCK_DATA_BYTES ? (uint32_t)left : BLOCK_DATA_BYTES;
 }
 
+static void write_fields(struct writer *writer, const struct block_trailer *trailer) {
+  write_u32(writer, trailer->object);
+  write_u64(writer, trailer->number);
+  write_u32(writer, (uint32_t)trailer->encoding << 24 | trailer->raw_size);
+}
+
+/* A trailer that was damaged would make a block count for another place or file than its own, and the right
+ * one would be waited for without end: so the fields are part of what is checked. */
+static struct hash128 check_of(const struct block_trailer *trailer) {
+  uint8_t bytes[BLOCK_TRAILER_BYTES];
+  struct writer writer;
+  writer_init(&writer, bytes, sizeof(bytes));
+  write_bytes(&writer, trailer->hash.bytes, sizeof(trailer->hash.bytes));
+  write_fields(&writer, trailer);
+  return hash_128(bytes, sizeof(bytes));
+}
+
 void block_seal(uint8_t *block, struct block_trailer *trailer) {
   assert(trailer->raw_size > 0 && trailer->raw_size <= BLOCK_DATA_BYTES);
   trailer->encoding = BLOCK_ENCODING_RAW;
   trailer->hash = hash_128(block, trailer->raw_size);
   struct writer writer;
   writer_init(&writer, block + trailer->raw_size, BLOCK_TRAILER_BYTES);
-  write_bytes(&writer, trailer->hash.bytes, sizeof(trailer->hash.bytes));
-  write_u32(&writer, trailer->object);
-  write_u64(&writer, trailer->number);
-  write_u32(&writer, (uint32_t)trailer->encoding << 24 | trailer->raw_size);
+  trailer->check = check_of(trailer);
+  write_bytes(&writer, trailer->check.bytes, sizeof(trailer->check.bytes));
+  write_fields(&writer, trailer);
   assert(!writer.failed && writer_left(&writer) == 0);
 }
 
@@ -36,7 +52,8 @@ int block_read_trailer(struct block_trailer *trailer, const uint8_t *block, size
   if (size <= BLOCK_TRAILER_BYTES) return ERR_MALFORMED;
   struct reader reader;
   reader_init(&reader, block + size - BLOCK_TRAILER_BYTES, BLOCK_TRAILER_BYTES);
-  memcpy(trailer->hash.bytes, read_bytes(&reader, sizeof(trailer->hash.bytes)), sizeof(trailer->hash.bytes));
+  memcpy(trailer->check.bytes, read_bytes(&reader, sizeof(trailer->check.bytes)),
+         sizeof(trailer->check.bytes));
   trailer->object = read_u32(&reader);
   trailer->number = read_u64(&reader);
   uint32_t word = read_u32(&reader);
@@ -47,9 +64,10 @@ int block_read_trailer(struct block_trailer *trailer, const uint8_t *block, size
   return trailer->raw_size == size - BLOCK_TRAILER_BYTES ? 0 : ERR_MALFORMED;
 }
 
-bool block_is_intact(const struct block_trailer *trailer, const uint8_t *block) {
-  struct hash128 hash = hash_128(block, trailer->raw_size);
-  return memcmp(hash.bytes, trailer->hash.bytes, sizeof(hash.bytes)) == 0;
+bool block_is_intact(struct block_trailer *trailer, const uint8_t *block) {
+  trailer->hash = hash_128(block, trailer->raw_size);
+  struct hash128 check = check_of(trailer);
+  return memcmp(check.bytes, trailer->check.bytes, sizeof(check.bytes)) == 0;
 }
 
 void digest_add(struct digest *digest, uint64_t number, const struct hash128 *hash) {

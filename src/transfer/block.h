@@ -14,7 +14,8 @@ enum {
 
 /* What stands behind the data. */
 struct block_trailer {
-  struct hash128 hash; /* of the file's bytes */
+  struct hash128 hash;  /* of the file's bytes; known once the block was sealed or found intact */
+  struct hash128 check; /* of that hash and the fields below: what travels */
   uint32_t object;
   uint64_t number; /* the block begins at this times BLOCK_DATA_BYTES in the file */
   uint8_t encoding;
@@ -26,12 +27,12 @@ uint64_t block_count(uint64_t file_size);
 /* How many bytes of the file block `number` holds. */
 uint32_t block_raw_size(uint64_t file_size, uint64_t number);
 
-/* Writes the trailer behind the `raw_size` bytes at `block`; their hash is computed and set. */
+/* Writes the trailer behind the `raw_size` bytes at `block`; hash and check are computed and set. */
 void block_seal(uint8_t *block, struct block_trailer *trailer);
 /* Reads the trailer of a block of `size` bytes. ERR_MALFORMED; ERR_UNSUPPORTED for an unknown encoding. */
 int block_read_trailer(struct block_trailer *trailer, const uint8_t *block, size_t size);
-/* Whether the data is what was hashed. */
-bool block_is_intact(const struct block_trailer *trailer, const uint8_t *block);
+/* Whether data and trailer are what was sealed; sets the hash. */
+bool block_is_intact(struct block_trailer *trailer, const uint8_t *block);
 
 /* The digest of a file: the sum, modulo 2^128, of a hash of every block's number and hash. The order of
  * adding does not matter and nothing but the sum has to be kept. */

@@ -22,6 +22,7 @@ enum failure_code {
   FAILURE_UNSUPPORTED = 12,
   FAILURE_NO_MEMORY = 13,
   FAILURE_INTERRUPTED = 14,
+  FAILURE_TOO_MUCH = 15,
 };
 
 /* A negative enum error as a code, and back; what has no code of its own becomes FAILURE_OTHER, and a code

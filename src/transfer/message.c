@@ -3,6 +3,7 @@
  * whether it fits the moment is for the end that receives it. */
 #include "message.h"
 
+#include "block.h"
 #include "failure.h"
 
 #include <assert.h>
@@ -26,12 +27,19 @@ const char *message_name(uint64_t type) {
     return "RESULT";
   case MESSAGE_FINISHED:
     return "FINISHED";
+  case MESSAGE_CHECKING:
+    return "CHECKING";
+  case MESSAGE_WORKING:
+    return "WORKING";
   default:
     return "unknown";
   }
 }
 
-bool message_is_known(uint64_t type) { return type % 2 == 1 && type <= MESSAGE_FINISHED; }
+bool message_is_known(uint64_t type) {
+  bool is_optional = type == MESSAGE_CHECKING || type == MESSAGE_WORKING;
+  return (type % 2 == 1 && type <= MESSAGE_FINISHED) || is_optional;
+}
 
 /* ---- ENTRY: the only long one ---- */
 
@@ -108,6 +116,46 @@ static bool read_result(struct message *message, struct reader *reader) {
   return message->result.failure != FAILURE_NONE;
 }
 
+/* ---- WANT: the ranges, each as its distance from the one before and its length ---- */
+
+static bool read_want(struct message *message, struct reader *reader) {
+  if (!read_object(&message->want.object, reader)) return false;
+  uint64_t count = reader_left(reader) > 0 ? read_varint(reader) : 0, end = BLOCKS_UNASKED;
+  if (count > HELD_RANGES_MAX) return false;
+  message->want.count = (uint32_t)count;
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t gap = read_varint(reader), blocks = read_varint(reader);
+    if (reader->failed || blocks == 0 || (gap == 0 && i > 0)) return false;
+    if (gap > VARINT_MAX - end || blocks > VARINT_MAX - end - gap) return false;
+    message->want.held[i] = (struct range){end + gap, end + gap + blocks};
+    end += gap + blocks;
+  }
+  return true;
+}
+
+static uint64_t held_gap(const struct message *message, uint32_t i) {
+  return message->want.held[i].first - (i > 0 ? message->want.held[i - 1].end : BLOCKS_UNASKED);
+}
+
+static size_t want_size(const struct message *message) {
+  size_t size = varint_size(message->want.object) + varint_size(message->want.count);
+  for (uint32_t i = 0; i < message->want.count; i++)
+    size += varint_size(held_gap(message, i)) +
+            varint_size(message->want.held[i].end - message->want.held[i].first);
+  return size;
+}
+
+static void write_want(const struct message *message, struct writer *writer) {
+  write_varint(writer, message->want.object);
+  write_varint(writer, message->want.count);
+  for (uint32_t i = 0; i < message->want.count; i++) {
+    write_varint(writer, held_gap(message, i));
+    write_varint(writer, message->want.held[i].end - message->want.held[i].first);
+  }
+}
+
+/* ---- each by its type ---- */
+
 static bool read_body(struct message *message, struct reader *reader) {
   switch (message->type) {
   case MESSAGE_HELLO:
@@ -129,11 +177,15 @@ static bool read_body(struct message *message, struct reader *reader) {
     message->welcome.name_bytes_ahead = read_varint(reader);
     return true;
   case MESSAGE_WANT:
-    return read_object(&message->want.object, reader);
+    return read_want(message, reader);
   case MESSAGE_RESULT:
     return read_result(message, reader);
+  case MESSAGE_CHECKING:
+    if (!read_object(&message->checking.object, reader)) return false;
+    message->checking.blocks = read_varint(reader);
+    return true;
   default:
-    return true; /* FINISHED says all by its type */
+    return true; /* FINISHED and WORKING say all by their type */
   }
 }
 
@@ -152,11 +204,13 @@ static size_t body_size(const struct message *message) {
     return varint_size(message->welcome.version) + varint_size(message->welcome.flags) +
            varint_size(message->welcome.objects_ahead) + varint_size(message->welcome.name_bytes_ahead);
   case MESSAGE_WANT:
-    return varint_size(message->want.object);
+    return want_size(message);
   case MESSAGE_RESULT:
     return varint_size(message->result.first) + varint_size(message->result.count) +
            varint_size(message->result.status) +
            (message->result.status == RESULT_FAILED ? varint_size(message->result.failure) : 0);
+  case MESSAGE_CHECKING:
+    return varint_size(message->checking.object) + varint_size(message->checking.blocks);
   default:
     return 0;
   }
@@ -188,7 +242,11 @@ static void write_body(const struct message *message, struct writer *writer) {
     write_varint(writer, message->welcome.name_bytes_ahead);
     break;
   case MESSAGE_WANT:
-    write_varint(writer, message->want.object);
+    write_want(message, writer);
+    break;
+  case MESSAGE_CHECKING:
+    write_varint(writer, message->checking.object);
+    write_varint(writer, message->checking.blocks);
     break;
   case MESSAGE_RESULT:
     write_varint(writer, message->result.first);

@@ -14,6 +14,7 @@ enum {
   MODE_MAX = 0777,
   OBJECTS_AHEAD_MIN = 256, /* what a sender may announce before WELCOME says more */
   NAME_BYTES_AHEAD_MIN = 64 * 1024,
+  HELD_RANGES_MAX = 64, /* of blocks that the receiver has, in a WANT */
 };
 #define OBJECT_NUMBER_MAX (UINT32_MAX - 1)
 #define MTIME_S_MAX ((int64_t)(VARINT_MAX >> 1)) /* and -MTIME_S_MAX, as a zigzag number */
@@ -28,6 +29,8 @@ enum message_type {
   MESSAGE_WANT = 11,
   MESSAGE_RESULT = 13,
   MESSAGE_FINISHED = 15,
+  MESSAGE_CHECKING = 16,
+  MESSAGE_WORKING = 18,
 };
 
 enum result_status { RESULT_COMMITTED = 0, RESULT_HAVE = 1, RESULT_FAILED = 2, RESULT_WOULD = 3 };
@@ -60,7 +63,14 @@ struct message {
     } welcome;
     struct {
       uint32_t object;
+      uint32_t count;
+      struct range
+          held[HELD_RANGES_MAX]; /* blocks not to be sent: ascending, apart, from BLOCKS_UNASKED on */
     } want;
+    struct {
+      uint32_t object;
+      uint64_t blocks;
+    } checking;
     struct {
       uint32_t first, count;
       enum result_status status;

@@ -14,8 +14,9 @@ static int allocate(struct receiver *receiver) {
   receiver->ranges = calloc(LARGE_MAX * BLOCK_RANGES_MAX, sizeof(*receiver->ranges));
   receiver->store_jobs = calloc(STORE_JOBS_MAX, sizeof(*receiver->store_jobs));
   receiver->commit_jobs = calloc(COMMITS_OUT_MAX, sizeof(*receiver->commit_jobs));
+  receiver->recall_jobs = calloc(RECALL_JOBS_MAX, sizeof(*receiver->recall_jobs));
   bool got = receiver->objects && receiver->blocks && receiver->ranges && receiver->store_jobs &&
-             receiver->commit_jobs;
+             receiver->commit_jobs && receiver->recall_jobs;
   return got ? manifest_init(&receiver->manifest) : ERR_NO_MEMORY;
 }
 
@@ -36,6 +37,14 @@ static void init_jobs(struct receiver *receiver) {
     job->next_free = receiver->free_commits;
     receiver->free_commits = job;
   }
+  for (int i = 0; i < RECALL_JOBS_MAX; i++) {
+    struct recall_job *job = &receiver->recall_jobs[i];
+    job->job.run = receiver_run_recall;
+    job->ops = receiver->config.ops;
+    job->sink = receiver->config.sink;
+    job->next_free = receiver->free_recalls;
+    receiver->free_recalls = job;
+  }
 }
 
 struct receiver *receiver_new(const struct receiver_config *config, struct conn *conn) {
@@ -44,9 +53,9 @@ struct receiver *receiver_new(const struct receiver_config *config, struct conn 
   receiver->config = *config;
   receiver->dry_run = config->dry_run;
   receiver->full_bytes = UINT64_MAX;
-  receiver->close_at_ns = TIME_NEVER;
+  receiver->close_at_ns = receiver->working_at_ns = TIME_NEVER;
   session_init(&receiver->session, conn);
-  struct link *queues[] = {&receiver->begin,    &receiver->wanting,   &receiver->complete,
+  struct link *queues[] = {&receiver->begin,    &receiver->recalling, &receiver->wanting, &receiver->complete,
                            &receiver->aborting, &receiver->reporting, &receiver->telling};
   for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++)
     link_init(queues[i]);
@@ -66,7 +75,12 @@ void receiver_free(struct receiver *receiver) {
   if (!receiver->session.over && receiver->objects && receiver->blocks) receiver_drop_blocks(receiver);
   for (uint32_t number = receiver->low; number < receiver->next; number++) {
     struct recv_object *object = receiver_object(receiver, number);
-    if (object->file) receiver->config.ops->abort(receiver->config.sink, object->file);
+    if (!object->file) continue;
+    uint64_t kept = receiver_kept_bytes(receiver, object);
+    if (kept > 0)
+      receiver->config.ops->keep(receiver->config.sink, object->file, kept);
+    else
+      receiver->config.ops->abort(receiver->config.sink, object->file);
   }
   manifest_clear(&receiver->manifest);
   free(receiver->objects);
@@ -74,6 +88,7 @@ void receiver_free(struct receiver *receiver) {
   free(receiver->ranges);
   free(receiver->store_jobs);
   free(receiver->commit_jobs);
+  free(receiver->recall_jobs);
   free(receiver);
 }
 
@@ -111,18 +126,32 @@ static void step_to_close(struct receiver *receiver) {
   if (session->now_ns >= receiver->close_at_ns) session_close(session, CLOSE_DONE, "");
 }
 
+/* A slow disk must not look like a receiver that has stopped. */
+static void tell_working(struct receiver *receiver, uint64_t now_ns) {
+  static const struct message working = {.type = MESSAGE_WORKING};
+  bool is_due = now_ns >= receiver->working_at_ns;
+  if (receiver->jobs_out == 0)
+    receiver->working_at_ns = TIME_NEVER;
+  else if (is_due || receiver->working_at_ns == TIME_NEVER)
+    receiver->working_at_ns = now_ns + WORKING_NS;
+  if (is_due && receiver->jobs_out > 0 && session_is_live(&receiver->session))
+    channel_send(&receiver->session.channel, &working);
+}
+
 void receiver_step(struct receiver *receiver, uint64_t now_ns) {
   receiver->session.now_ns = now_ns;
   receiver_write_messages(receiver);
+  tell_working(receiver, now_ns);
   step_to_close(receiver);
 }
 
 struct job *receiver_next_job(struct receiver *receiver) {
   struct commit_job *commit = receiver_build_commit(receiver);
-  struct store_job *store = commit ? NULL : receiver_build_store(receiver);
-  if (!commit && !store) return NULL;
+  struct recall_job *recall = commit ? NULL : receiver_build_recall(receiver);
+  struct store_job *store = commit || recall ? NULL : receiver_build_store(receiver);
+  if (!commit && !recall && !store) return NULL;
   receiver->jobs_out++;
-  return commit ? &commit->job : &store->job;
+  return commit ? &commit->job : recall ? &recall->job : &store->job;
 }
 
 void receiver_on_job(struct receiver *receiver, uint64_t now_ns, struct job *job) {
@@ -131,6 +160,8 @@ void receiver_on_job(struct receiver *receiver, uint64_t now_ns, struct job *job
   receiver->jobs_out--;
   if (job->run == receiver_run_commit)
     receiver_take_commit(receiver, (struct commit_job *)(void *)job);
+  else if (job->run == receiver_run_recall)
+    receiver_take_recall(receiver, (struct recall_job *)(void *)job);
   else
     receiver_take_store(receiver, (struct store_job *)(void *)job);
 }
@@ -154,8 +185,9 @@ void receiver_get_progress(const struct receiver *receiver, struct progress *pro
 
 uint64_t receiver_next_timeout(const struct receiver *receiver) {
   if (!session_is_live(&receiver->session)) return TIME_NEVER;
-  uint64_t commit_at_ns = receiver_commit_at(receiver);
-  return commit_at_ns < receiver->close_at_ns ? commit_at_ns : receiver->close_at_ns;
+  uint64_t at_ns = receiver_commit_at(receiver);
+  if (receiver->close_at_ns < at_ns) at_ns = receiver->close_at_ns;
+  return receiver->working_at_ns < at_ns ? receiver->working_at_ns : at_ns;
 }
 
 size_t receiver_jobs_out(const struct receiver *receiver) { return receiver->jobs_out + receiver->aborts; }

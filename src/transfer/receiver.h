@@ -2,20 +2,19 @@
  *
  * receiver.c is its facade, receiver_objects.c the states, receiver_messages.c the control stream,
  * receiver_blocks.c the way of blocks to jobs, receiver_work.c what is done when, receiver_jobs.c the file
- * work. */
+ * work, receiver_recall.c what is left from an earlier session. */
 #ifndef TRANSFER_RECEIVER_H
 #define TRANSFER_RECEIVER_H
 
 #include "block.h"
 #include "list.h"
 #include "manifest.h"
+#include "receiver_jobs.h"
 #include "session.h"
 
 enum {
-  STORE_ITEMS_MAX = 32,         /* pieces of work in a job */
-  STORE_JOB_BYTES = 512 * 1024, /* and about how much is written in one */
+  STORE_JOB_BYTES = 512 * 1024, /* about how much is written in a job */
   STORE_JOBS_MAX = 16,
-  COMMIT_FILES_MAX = 256,          /* in a group */
   COMMIT_BYTES = 32 * 1024 * 1024, /* a group of so much need not grow */
   COMMITS_OUT_MAX = 2,
   HANDLES_MAX = 512,      /* part files at once, of which */
@@ -23,14 +22,17 @@ enum {
   BLOCK_RANGES_MAX = 128, /* gaps between the blocks of one file */
   BLOCK_RANGES_FEW = 2,   /* enough for BLOCKS_UNASKED blocks */
   RECV_BLOCKS_MAX = 8192,
+  RECALL_JOBS_MAX = 2,
 };
 #define COMMIT_WAIT_NS (20 * NS_PER_MS) /* a complete file waits for company at most so long */
+#define WORKING_NS NS_PER_S             /* between two words about file work that takes long */
 #define CLOSE_GRACE_NS NS_PER_S         /* for the sender to close, once FINISHED has arrived there */
 
 enum recv_state {
   RECV_FREE,       /* not announced; blocks may be held already */
   RECV_WAITING,    /* announced; its file work has not begun */
   RECV_BEGINNING,  /* the job that looks for it and makes the part file is out */
+  RECV_RECALLING,  /* its part file was taken over: it is looked for what is in it */
   RECV_RECEIVING,  /* of several blocks: the part file is there */
   RECV_FAILING,    /* not to be finished: jobs are out or the part file is still there */
   RECV_COMPLETE,   /* written and verified; waits for its group */
@@ -54,7 +56,7 @@ struct block_queue {
 };
 
 struct recv_object {
-  struct link link; /* in `begin`, `wanting`, `complete`, `aborting`, `reporting` or `telling` */
+  struct link link; /* in `begin`, `recalling`, `wanting`, `complete`, `aborting`, `reporting` or `telling` */
   struct entry entry;
   uint64_t name_end; /* in the manifest */
   enum recv_state state;
@@ -65,47 +67,16 @@ struct recv_object {
   struct digest digest;
   struct hash128 digest_told;
   bool is_digest_told, is_want_told, is_abandoned, at_source;
-  int error; /* with REPORT_FAILED */
+  bool is_resumed;   /* its part file was there */
+  bool is_started;   /* and was looked at to its end: blocks can come */
+  uint64_t recalled; /* the next block of its journal to look at */
+  int error;         /* with REPORT_FAILED */
   enum report_kind result;
   struct ranges have;         /* blocks that have arrived */
   struct range *large_ranges; /* its storage while receiving, NULL: `few` */
   struct range few[BLOCK_RANGES_FEW];
   struct block_queue held;     /* cannot be written yet */
   struct block_queue overflow; /* found no place in `have` yet */
-};
-
-enum store_step { STORE_ABORT = 1, STORE_BEGIN = 2, STORE_WRITE = 4, STORE_FOLDER = 8 };
-
-struct store_item {
-  struct recv_object *object; /* for the driving thread; a job looks at `entry` only */
-  const struct entry *entry;
-  unsigned steps; /* enum store_step */
-  void *file;
-  struct recv_block *block; /* STORE_WRITE */
-  int answer;               /* of STORE_BEGIN and STORE_FOLDER, enum sink_answer */
-  int error;
-};
-
-struct store_job {
-  struct job job; /* first: a struct job is cast back */
-  struct store_job *next_free;
-  const struct sink_ops *ops;
-  void *sink;
-  bool dry_run;
-  uint32_t count;
-  size_t bytes;
-  struct store_item items[STORE_ITEMS_MAX];
-};
-
-struct commit_job {
-  struct job job;
-  struct commit_job *next_free;
-  const struct sink_ops *ops;
-  void *sink;
-  uint32_t count;
-  struct recv_object *objects[COMMIT_FILES_MAX];
-  void *files[COMMIT_FILES_MAX];
-  int results[COMMIT_FILES_MAX];
 };
 
 struct receiver {
@@ -118,10 +89,13 @@ struct receiver {
   /* Objects by number: low <= settled <= next, when settled has been brought up to date. */
   struct recv_object *objects; /* OBJECTS_AHEAD_MAX */
   uint32_t low, settled, next;
-  struct link begin, wanting, complete, aborting, reporting, telling;
-  uint32_t busy_files; /* not yet complete, and not failed */
-  uint32_t aborts;     /* in `aborting` */
-  uint64_t full_bytes; /* no room for a file of this size, since the last part file was removed */
+  struct link begin, recalling, wanting, complete, aborting, reporting, telling;
+  uint32_t busy_files;    /* not yet complete, and not failed */
+  uint32_t aborts;        /* in `aborting` */
+  uint64_t full_bytes;    /* no room for a file of this size, since the last part file was removed */
+  uint64_t charged_bytes; /* of files begun that were not there already: at most config.bytes_max */
+  uint32_t begins_out;    /* files being looked for */
+  uint64_t kinds_seen[2]; /* files and folders announced */
 
   struct recv_block *blocks, *free_blocks; /* RECV_BLOCKS_MAX */
   uint32_t blocks_used;                    /* of the table, ever */
@@ -132,7 +106,9 @@ struct receiver {
 
   struct store_job *store_jobs, *free_stores;
   struct commit_job *commit_jobs, *free_commits;
+  struct recall_job *recall_jobs, *free_recalls;
   uint32_t jobs_out, commits_out, folders_out;
+  uint64_t working_at_ns; /* when to say next that file work is out; TIME_NEVER: none is */
   uint32_t handles;   /* part files there are or may be */
   uint32_t completes; /* in `complete` */
   uint64_t complete_bytes, complete_since_ns;
@@ -172,6 +148,8 @@ void receiver_ready_held(struct receiver *receiver, struct recv_object *object);
 /* The next block that can be written now, taken off its queue; NULL: none. */
 struct recv_block *receiver_next_large(struct receiver *receiver);
 struct recv_block *receiver_next_small(struct receiver *receiver);
+/* It cannot be begun yet: it is the next one again. */
+void receiver_return_small(struct receiver *receiver, struct recv_block *block);
 void receiver_free_block(struct receiver *receiver, struct recv_block *block);
 /* Nothing of this object will be written any more. */
 void receiver_drop_held(struct receiver *receiver, struct recv_object *object);
@@ -186,8 +164,13 @@ void receiver_take_commit(struct receiver *receiver, struct commit_job *job);
 /* When the group that waits becomes due by time alone; TIME_NEVER. */
 uint64_t receiver_commit_at(const struct receiver *receiver);
 
-/* ---- receiver_jobs.c ---- */
-void receiver_run_store(struct job *job);
-void receiver_run_commit(struct job *job);
+/* The part file is there and what it holds is known: blocks can come. */
+void receiver_start(struct receiver *receiver, struct recv_object *object);
+
+/* ---- receiver_recall.c ---- */
+struct recall_job *receiver_build_recall(struct receiver *receiver);
+void receiver_take_recall(struct receiver *receiver, struct recall_job *job);
+/* How much is good in the part file of an object that is given up, if it is to be kept; 0: it is not. */
+uint64_t receiver_kept_bytes(const struct receiver *receiver, const struct recv_object *object);
 
 #endif

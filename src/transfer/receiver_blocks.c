@@ -213,3 +213,9 @@ struct recv_block *receiver_next_large(struct receiver *receiver) {
 struct recv_block *receiver_next_small(struct receiver *receiver) {
   return next_in_state(receiver, &receiver->small, RECV_WAITING);
 }
+
+void receiver_return_small(struct receiver *receiver, struct recv_block *block) {
+  block->next = receiver->small.first;
+  if (!block->next) receiver->small.last = block;
+  receiver->small.first = block;
+}

@@ -122,6 +122,8 @@ void receiver_read_messages(struct receiver *receiver) {
     case MESSAGE_END:
       on_end(receiver, &message);
       break;
+    case MESSAGE_CHECKING: /* it is still there, and busy: that is all it says */
+      break;
     default:
       session_blame(&receiver->session, "%s is for the other direction", message_name(message.type));
     }
@@ -130,10 +132,23 @@ void receiver_read_messages(struct receiver *receiver) {
 
 /* ---- what the receiver says ---- */
 
+/* A request for all but the blocks that are there: those after the ones that come in any case. */
+static struct message want_of(const struct recv_object *object) {
+  struct message want = {.type = MESSAGE_WANT, .want = {.object = object->number}};
+  for (uint32_t i = 0; i < object->have.count; i++) {
+    struct range range = object->have.at[i];
+    if (range.first < BLOCKS_UNASKED) range.first = BLOCKS_UNASKED;
+    if (range.first >= range.end) continue;
+    assert(want.want.count < HELD_RANGES_MAX && "no more are counted as held");
+    want.want.held[want.want.count++] = range;
+  }
+  return want;
+}
+
 static void tell_wants(struct receiver *receiver) {
   struct recv_object *object;
   while ((object = queue_first(&receiver->wanting)) != NULL) {
-    const struct message want = {.type = MESSAGE_WANT, .want = {.object = object->number}};
+    const struct message want = want_of(object);
     if (!channel_send(&receiver->session.channel, &want)) return;
     object->is_want_told = true;
     link_remove(&object->link);

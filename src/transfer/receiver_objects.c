@@ -11,8 +11,12 @@
 static const bool transitions[RECV_STATES][RECV_STATES] = {
     [RECV_FREE] = {[RECV_WAITING] = true},
     [RECV_WAITING] = {[RECV_BEGINNING] = true, [RECV_COMMITTING] = true, [RECV_FAILING] = true},
-    [RECV_BEGINNING] =
-        {[RECV_RECEIVING] = true, [RECV_COMPLETE] = true, [RECV_FAILING] = true, [RECV_DONE] = true},
+    [RECV_BEGINNING] = {[RECV_RECALLING] = true,
+                        [RECV_RECEIVING] = true,
+                        [RECV_COMPLETE] = true,
+                        [RECV_FAILING] = true,
+                        [RECV_DONE] = true},
+    [RECV_RECALLING] = {[RECV_RECEIVING] = true, [RECV_FAILING] = true},
     [RECV_RECEIVING] = {[RECV_COMPLETE] = true, [RECV_FAILING] = true},
     [RECV_FAILING] = {[RECV_DONE] = true, [RECV_TOLD] = true},
     [RECV_COMPLETE] = {[RECV_COMMITTING] = true, [RECV_FAILING] = true},
@@ -27,8 +31,8 @@ static bool is_busy(enum recv_state state) { return state >= RECV_WAITING && sta
 /* A file of several blocks occupies one of the LARGE_MAX places while its blocks come in. In a dry run none
  * come, and nothing bounds how many files are looked for at once. */
 static bool is_large(const struct receiver *receiver, const struct recv_object *object) {
-  return !receiver->dry_run && object->blocks > 1 &&
-         (object->state == RECV_BEGINNING || object->state == RECV_RECEIVING);
+  return !receiver->dry_run && object->blocks > 1 && object->state >= RECV_BEGINNING &&
+         object->state <= RECV_RECEIVING;
 }
 
 static void take_large(struct receiver *receiver, struct recv_object *object) {
@@ -65,6 +69,12 @@ struct recv_object *receiver_object(struct receiver *receiver, uint32_t number) 
   return &receiver->objects[number % OBJECTS_AHEAD_MAX];
 }
 
+/* The user's limit of files holds for folders as well, each kind by itself. */
+static bool is_one_too_many(struct receiver *receiver, enum entry_kind kind) {
+  uint64_t seen = ++receiver->kinds_seen[kind];
+  return receiver->config.files_max > 0 && seen > receiver->config.files_max;
+}
+
 void receiver_add(struct receiver *receiver, struct entry *entry) {
   uint32_t number = receiver->next;
   struct recv_object *object = receiver_object(receiver, number);
@@ -83,6 +93,10 @@ void receiver_add(struct receiver *receiver, struct entry *entry) {
   receiver->session.progress.bytes_seen += entry->size;
   receiver_set_state(receiver, object, RECV_WAITING);
   receiver_admit_held(receiver, object);
+  if (is_one_too_many(receiver, entry->kind)) {
+    receiver_fail(receiver, object, ERR_TOO_MUCH);
+    return;
+  }
   if (entry->kind == ENTRY_FILE && !receiver->dry_run && entry->size >= receiver->full_bytes) {
     receiver_fail(receiver, object, ERR_DISK_FULL);
     return;

@@ -23,22 +23,45 @@ static bool add_abort(struct receiver *receiver, struct store_job *job) {
   if (!object) return false;
   link_remove(&object->link);
   receiver->aborts--;
-  add_item(job, object, STORE_ABORT);
+  uint64_t kept = receiver_kept_bytes(receiver, object);
+  add_item(job, object, kept > 0 ? STORE_KEEP : STORE_ABORT)->kept_bytes = kept;
   return true;
+}
+
+/* How a file is to be begun, 0: not yet. What is there already does not count for the user's limit of bytes,
+ * and what that is shows only when it was looked for: so a file that does not fit waits for those that are
+ * being looked for, and is then looked for itself without being made. */
+static unsigned step_to_begin(const struct receiver *receiver, const struct recv_object *object) {
+  uint64_t max = receiver->config.bytes_max;
+  if (max == 0 || object->entry.size <= max - receiver->charged_bytes) return STORE_BEGIN;
+  return receiver->begins_out > 0 ? 0 : STORE_LOOK;
+}
+
+static struct store_item *begin_file(struct receiver *receiver, struct store_job *job,
+                                     struct recv_object *object, unsigned steps) {
+  receiver->begins_out++;
+  if (steps & STORE_BEGIN && !receiver->dry_run) receiver->handles++;
+  if (steps & STORE_BEGIN && receiver->config.bytes_max > 0) receiver->charged_bytes += object->entry.size;
+  receiver_set_state(receiver, object, RECV_BEGINNING);
+  return add_item(job, object, steps);
 }
 
 /* Looking for an object and making its part file: files of several blocks, empty ones, all of a dry run. */
 static bool add_begin(struct receiver *receiver, struct store_job *job) {
   struct recv_object *object = queue_first(&receiver->begin);
   if (!object) return false;
-  if (!receiver->dry_run) {
-    if (receiver->handles == HANDLES_MAX || (object->blocks > 1 && receiver->larges == LARGE_MAX))
-      return false;
-    receiver->handles++;
+  if (object->entry.kind == ENTRY_FOLDER) { /* of a dry run */
+    link_remove(&object->link);
+    receiver_set_state(receiver, object, RECV_COMMITTING);
+    add_item(job, object, STORE_FOLDER);
+    return true;
   }
+  bool has_room = receiver->dry_run ||
+                  (receiver->handles < HANDLES_MAX && (object->blocks <= 1 || receiver->larges < LARGE_MAX));
+  unsigned step = step_to_begin(receiver, object);
+  if (!has_room || step == 0) return false;
   link_remove(&object->link);
-  receiver_set_state(receiver, object, object->entry.kind == ENTRY_FOLDER ? RECV_COMMITTING : RECV_BEGINNING);
-  add_item(job, object, object->entry.kind == ENTRY_FOLDER ? STORE_FOLDER : STORE_BEGIN);
+  begin_file(receiver, job, object, step);
   return true;
 }
 
@@ -56,10 +79,17 @@ static bool add_small(struct receiver *receiver, struct store_job *job) {
   struct recv_block *block = receiver_next_small(receiver);
   if (!block) return false;
   struct recv_object *object = receiver_object(receiver, block->trailer.object);
-  receiver->handles++;
-  receiver_set_state(receiver, object, RECV_BEGINNING);
-  struct store_item *item = add_item(job, object, STORE_BEGIN | STORE_WRITE);
-  item->block = block;
+  unsigned step = step_to_begin(receiver, object);
+  if (step == 0) {
+    receiver_return_small(receiver, block);
+    return false;
+  }
+  if (step == STORE_LOOK) {
+    receiver_free_block(receiver, block);
+    begin_file(receiver, job, object, step);
+    return true;
+  }
+  begin_file(receiver, job, object, STORE_BEGIN | STORE_WRITE)->block = block;
   job->bytes += block->trailer.raw_size;
   return true;
 }
@@ -94,8 +124,32 @@ struct store_job *receiver_build_store(struct receiver *receiver) {
 
 /* ---- taking jobs back ---- */
 
+/* Nothing of it is taken in: it does not count. */
+static void uncharge(struct receiver *receiver, const struct recv_object *object) {
+  if (receiver->config.bytes_max > 0) receiver->charged_bytes -= object->entry.size;
+}
+
+static void take_look(struct receiver *receiver, struct recv_object *object, const struct store_item *item) {
+  receiver->begins_out--;
+  if (object->state == RECV_FAILING)
+    receiver_settle(receiver, object);
+  else if (item->answer == SINK_HAVE)
+    receiver_finish(receiver, object, REPORT_HAVE, 0);
+  else
+    receiver_fail(receiver, object, item->error ? item->error : ERR_TOO_MUCH);
+}
+
+void receiver_start(struct receiver *receiver, struct recv_object *object) {
+  object->is_started = true;
+  receiver_set_state(receiver, object, RECV_RECEIVING);
+  if (object->blocks > BLOCKS_UNASKED) link_move(&object->link, &receiver->wanting);
+  receiver_ready_held(receiver, object);
+}
+
 /* A part file was made, or the file was found, or neither. */
 static void take_begin(struct receiver *receiver, struct recv_object *object, const struct store_item *item) {
+  receiver->begins_out--;
+  if (item->answer != SINK_WANTED) uncharge(receiver, object);
   object->file = item->file;
   if (!object->file && !receiver->dry_run) receiver->handles--;
   if (object->state == RECV_FAILING) {
@@ -107,9 +161,14 @@ static void take_begin(struct receiver *receiver, struct recv_object *object, co
   } else if (receiver->dry_run) {
     receiver_finish(receiver, object, REPORT_WOULD, 0);
   } else if (object->blocks > 1) {
-    receiver_set_state(receiver, object, RECV_RECEIVING);
-    if (object->blocks > BLOCKS_UNASKED) link_move(&object->link, &receiver->wanting);
-    receiver_ready_held(receiver, object);
+    object->is_resumed = item->is_resumed;
+    if (object->is_resumed) {
+      object->recalled = BLOCKS_UNASKED; /* those before come in any case */
+      receiver_set_state(receiver, object, RECV_RECALLING);
+      link_move(&object->link, &receiver->recalling);
+    } else {
+      receiver_start(receiver, object);
+    }
   } else {
     receiver_complete(receiver, object);
   }
@@ -123,6 +182,12 @@ static void take_folder(struct receiver *receiver, struct recv_object *object,
   receiver_finish(receiver, object, item->error ? REPORT_FAILED : kind, item->error);
 }
 
+/* To which file it belongs, and which place of it would stay empty, cannot be known: it says so itself. */
+static void blame_damage(struct receiver *receiver, const struct block_trailer *trailer) {
+  session_blame(&receiver->session, "block %llu of object %u does not fit its check",
+                (unsigned long long)trailer->number, trailer->object);
+}
+
 static void take_item(struct receiver *receiver, const struct store_item *item) {
   struct recv_object *object = item->object;
   assert(object->jobs > 0);
@@ -133,12 +198,15 @@ static void take_item(struct receiver *receiver, const struct store_item *item) 
     digest_add(&object->digest, item->block->trailer.number, &item->block->trailer.hash);
     receiver->session.progress.bytes_moved += item->block->trailer.raw_size;
   }
+  if (item->block && item->error == ERR_MISMATCH) blame_damage(receiver, &item->block->trailer);
   if (item->block) receiver_free_block(receiver, item->block);
   if (item->steps & STORE_FOLDER) {
     take_folder(receiver, object, item);
   } else if (item->steps & STORE_BEGIN) {
     take_begin(receiver, object, item);
-  } else if (item->steps & STORE_ABORT) {
+  } else if (item->steps & STORE_LOOK) {
+    take_look(receiver, object, item);
+  } else if (item->steps & (STORE_ABORT | STORE_KEEP)) {
     object->file = NULL;
     receiver->handles--;
     receiver->full_bytes = UINT64_MAX; /* there may be room again */

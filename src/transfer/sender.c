@@ -13,7 +13,8 @@ static int allocate(struct sender *sender) {
   sender->walk = calloc(1, sizeof(*sender->walk));
   sender->read_jobs = calloc(READ_JOBS_MAX, sizeof(*sender->read_jobs));
   sender->blocks = calloc(OUT_BLOCKS_MAX, sizeof(*sender->blocks));
-  bool got = sender->objects && sender->walk && sender->read_jobs && sender->blocks;
+  sender->held_ranges = calloc((size_t)OBJECTS_AHEAD_MAX * HELD_RANGES_MAX, sizeof(*sender->held_ranges));
+  bool got = sender->objects && sender->walk && sender->read_jobs && sender->blocks && sender->held_ranges;
   return got ? manifest_init(&sender->manifest) : ERR_NO_MEMORY;
 }
 
@@ -61,6 +62,7 @@ void sender_free(struct sender *sender) {
   free(sender->walk);
   free(sender->read_jobs);
   free(sender->blocks);
+  free(sender->held_ranges);
   free(sender);
 }
 

@@ -19,7 +19,8 @@ enum {
   OPEN_FILES_MAX = 32,    /* of several blocks, at once */
   WALK_ENTRIES_MAX = 128, /* in a job */
   WALK_NAME_BYTES = 64 * 1024,
-  WALK_AHEAD = 512, /* with so many objects still unread, reading goes before walking */
+  WALK_AHEAD = 512,   /* with so many objects still unread, reading goes before walking */
+  CHECKING_EVERY = 8, /* blocks read and not sent between two words about it */
 };
 
 enum send_state {
@@ -43,7 +44,10 @@ struct send_object {
   uint32_t number;
   void *file;                  /* open, NULL: not */
   uint64_t blocks, next_block; /* how many there are; the next one to read */
+  uint64_t blocks_past;        /* given to the connection, or held by the receiver */
   uint64_t bytes_moved;        /* acknowledged */
+  uint64_t bytes_held;         /* read, but not sent */
+  struct ranges held;          /* blocks that the receiver has from an earlier session */
   struct digest digest;
   uint32_t jobs; /* items given out and not yet back */
   bool is_open;
@@ -111,6 +115,7 @@ struct sender {
   uint32_t unanswered;
   uint64_t bytes_announced;
   struct link work, telling, reporting;
+  struct range *held_ranges; /* OBJECTS_AHEAD_MAX * HELD_RANGES_MAX; memory only where they are written */
 
   struct walk_job *walk;
   bool walk_is_out, walk_over;
@@ -124,6 +129,7 @@ struct sender {
   uint32_t blocks_used;                       /* of the table, ever */
   struct out_block *ready_first, *ready_last; /* read and not yet taken by the connection */
   size_t bytes_held;                          /* of the pool */
+  uint64_t checked;                           /* blocks read that the receiver has */
 };
 
 /* ---- sender_objects.c ---- */
@@ -148,6 +154,8 @@ struct report sender_report(const struct send_object *object);
 /* ---- sender_messages.c ---- */
 void sender_greet(struct sender *sender);
 void sender_read_messages(struct sender *sender);
+/* Says, if there is room, that what the receiver holds is being read. */
+void sender_tell_checking(struct sender *sender, const struct send_object *object);
 /* Writes what is due and finds room. */
 void sender_write_messages(struct sender *sender);
 

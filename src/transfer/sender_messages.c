@@ -55,6 +55,16 @@ static void on_want(struct sender *sender, const struct message *message) {
     session_blame(&sender->session, "WANT of object %u, which needs none", number);
     return;
   }
+  const struct range *held = message->want.held;
+  if (message->want.count > 0 && held[message->want.count - 1].end > object->blocks) {
+    session_blame(&sender->session, "WANT of object %u speaks of blocks beyond its end", number);
+    return;
+  }
+  for (uint32_t i = 0; i < message->want.count; i++) {
+    int error = ranges_add(&object->held, held[i].first, held[i].end);
+    assert(error == 0 && "a WANT has no more of them");
+    (void)error;
+  }
   object->is_wanted = true;
   sender_settle(sender, object);
 }
@@ -66,7 +76,7 @@ static bool result_fits(const struct sender *sender, const struct send_object *o
   case RESULT_COMMITTED:
     if (sender->dry_run) return false;
     if (object->entry.kind == ENTRY_FOLDER) return object->state == SEND_ANNOUNCED;
-    return object->state == SEND_AWAITING && object->error == 0;
+    return object->state == SEND_AWAITING && object->error == 0 && object->blocks_past == object->blocks;
   case RESULT_WOULD:
     return sender->dry_run;
   default:
@@ -124,6 +134,8 @@ void sender_read_messages(struct sender *sender) {
     case MESSAGE_FINISHED:
       on_finished(sender);
       break;
+    case MESSAGE_WORKING: /* its file work takes long: whoever watches the bytes sees that it is there */
+      break;
     default:
       session_blame(&sender->session, "%s is for the other direction", message_name(message.type));
     }
@@ -144,6 +156,12 @@ static void announce(struct sender *sender) {
     sender->announced++;
     sender_set_state(object, SEND_ANNOUNCED);
   }
+}
+
+void sender_tell_checking(struct sender *sender, const struct send_object *object) {
+  const struct message checking = {.type = MESSAGE_CHECKING,
+                                   .checking = {.object = object->number, .blocks = object->next_block}};
+  if (session_is_live(&sender->session)) channel_send(&sender->session.channel, &checking);
 }
 
 static void tell_digests(struct sender *sender) {

@@ -45,6 +45,8 @@ static void add_object(struct sender *sender, const struct entry *entry) {
   struct send_object *object = sender_object(sender, number);
   assert(object->state == SEND_FREE);
   *object = (struct send_object){.number = number, .entry = *entry, .blocks = block_count(entry->size)};
+  ranges_init(&object->held, sender->held_ranges + (size_t)(number % OBJECTS_AHEAD_MAX) * HELD_RANGES_MAX,
+              HELD_RANGES_MAX);
   link_init(&object->link);
   object->name_end = manifest_add(&sender->manifest, &object->entry);
   sender_set_state(object, SEND_SEEN);
@@ -130,7 +132,7 @@ void sender_answer(struct sender *sender, struct send_object *object, enum repor
   sender->unanswered--;
   /* What is committed has arrived, though the acknowledgement of its last block may still be on the way. */
   if (result == REPORT_COMMITTED)
-    sender->session.progress.bytes_moved += object->entry.size - object->bytes_moved;
+    sender->session.progress.bytes_moved += object->entry.size - object->bytes_moved - object->bytes_held;
   object->result = result;
   object->result_error = error;
   if (result == REPORT_FAILED && object->error != 0) object->result_error = object->error;

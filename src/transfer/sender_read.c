@@ -92,6 +92,7 @@ void sender_hand_over(struct sender *sender) {
     }
     if (conn_send_block(sender->session.conn, block->bytes, block->raw_size + BLOCK_TRAILER_BYTES, block) < 0)
       return;
+    sender_object(sender, block->object)->blocks_past++;
     pop_ready(sender);
   }
 }
@@ -156,6 +157,21 @@ struct read_job *sender_build_read(struct sender *sender) {
   return job;
 }
 
+/* A block was read: for the digest in any case. */
+static void take_block(struct sender *sender, struct send_object *object, const struct read_item *item) {
+  uint64_t number = item->trailer.number;
+  digest_add(&object->digest, number, &item->trailer.hash);
+  if (!ranges_contains(&object->held, number, number + 1)) {
+    push_ready(sender, item->block);
+    return;
+  }
+  object->blocks_past++;
+  object->bytes_held += item->trailer.raw_size;
+  sender->session.progress.bytes_held += item->trailer.raw_size;
+  sender_free_block(sender, item->block);
+  if (++sender->checked % CHECKING_EVERY == 0) sender_tell_checking(sender, object);
+}
+
 static void take_item(struct sender *sender, const struct read_item *item) {
   struct send_object *object = item->object;
   assert(object->jobs > 0);
@@ -169,8 +185,7 @@ static void take_item(struct sender *sender, const struct read_item *item) {
   if (item->block && item->error) {
     sender_free_block(sender, item->block);
   } else if (item->block) {
-    digest_add(&object->digest, item->trailer.number, &item->trailer.hash);
-    push_ready(sender, item->block);
+    take_block(sender, object, item);
   }
   sender_settle(sender, object);
 }

@@ -26,6 +26,7 @@ void session_blame(struct session *session, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(reason, sizeof(reason), format, arguments);
   va_end(arguments);
+  session->has_blamed |= session_is_live(session);
   session_close(session, CLOSE_TRANSFER, reason);
 }
 

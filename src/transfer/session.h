@@ -10,6 +10,7 @@ struct session {
   uint64_t now_ns; /* of the latest call */
   bool ending;     /* this end asked for the close: nothing more is read, begun or sent */
   bool over;       /* the connection's last event has come */
+  bool has_blamed; /* the peer broke the protocol */
   struct progress progress;
   struct channel channel;
 };

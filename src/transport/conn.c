@@ -62,6 +62,17 @@ static int init_parts(struct conn *conn) {
   return error;
 }
 
+/* Which machine made the client's first packet, in a number that differs from one connection to the next; 0
+ * when it is not said (proto/wire.md section 6). */
+static uint64_t origin_of(const struct conn *conn) {
+  uint8_t mac[MAC_BYTES];
+  struct reader reader;
+  if (!conn->config.machine) return 0;
+  crypto_mac(conn->config.machine, conn->original_cid.bytes, CID_BYTES, mac);
+  reader_init(&reader, mac, sizeof(mac));
+  return read_u64(&reader) >> 2 | 1;
+}
+
 /* Our transport parameters open the handshake. */
 static int start_handshake(struct conn *conn) {
   struct params params = {
@@ -69,9 +80,13 @@ static int start_handshake(struct conn *conn) {
       .max_data = conn->blocks_in.granted,
       .idle_timeout_ms = conn->idle_timeout_ns / NS_PER_MS,
       .datagram_bytes_max = conn->config.datagram_bytes_max,
-      .protection = PROTECT_CHECKSUM,
+      .protection = conn->config.protection,
+      .origin = conn->role == ROLE_CLIENT ? origin_of(conn) : 0,
   };
   if (conn->role == ROLE_SERVER) params.original_cid = conn->original_cid;
+  const struct cid *initial = conn->role == ROLE_CLIENT ? &conn->peer_cid : &conn->config.initial_cid;
+  int error = conn->crypto.ops->set_initial_id(conn->crypto.state, initial->bytes, CID_BYTES);
+  if (error) return error;
   uint8_t bytes[256];
   struct writer writer;
   writer_init(&writer, bytes, sizeof(bytes));
@@ -97,7 +112,8 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
   conn->idle_timeout_ns = config->idle_timeout_ns < NS_PER_MS          ? NS_PER_MS
                           : config->idle_timeout_ns > IDLE_TIMEOUT_MAX ? IDLE_TIMEOUT_MAX
                                                                        : config->idle_timeout_ns;
-  conn->paced_until_ns = TIME_NEVER;
+  conn->paced_until_ns = conn->versions_at_ns = TIME_NEVER;
+  key_update_init(&conn->keys, config->key_packets);
   conn->ack_packets_told = ACK_PACKETS_DEFAULT;
   conn->ack_delay_told_ns = ACK_DELAY_NS_DEFAULT;
   prng_seed(&conn->prng, config->seed);
@@ -139,8 +155,14 @@ static const char *check_params(const struct conn *conn) {
   if (!cid_equal(&params->source_cid, &conn->peer_cid)) return "connection id differs from the packets'";
   if (conn->role == ROLE_CLIENT && !cid_equal(&params->original_cid, &conn->original_cid))
     return "original connection id differs";
-  if (!(params->protection & PROTECT_CHECKSUM)) return "no common packet protection";
+  if (!(params->protection & conn->config.protection)) return "no common packet protection";
   return NULL;
+}
+
+/* Whoever offers a weaker suite was asked to, so the weakest that both offer is what both users want. */
+static enum protection_suite weakest_of(uint64_t offers) {
+  assert(offers);
+  return (enum protection_suite)(offers & ~(offers - 1));
 }
 
 static void establish(struct conn *conn, uint64_t now_ns) {
@@ -150,9 +172,19 @@ static void establish(struct conn *conn, uint64_t now_ns) {
     conn_fail(conn, now_ns, CLOSE_PARAMETERS, "malformed transport parameters");
     return;
   }
+  if (conn->role == ROLE_SERVER && conn->peer_params.origin > 0 &&
+      conn->peer_params.origin == origin_of(conn)) {
+    conn_fail(conn, now_ns, CLOSE_REFUSED, "this very machine sent it to another one: it was sent back");
+    return;
+  }
   const char *fault = check_params(conn);
   if (fault) {
     conn_fail(conn, now_ns, CLOSE_PARAMETERS, fault);
+    return;
+  }
+  conn->protection = weakest_of(conn->peer_params.protection & conn->config.protection);
+  if (conn->crypto.ops->protect(conn->crypto.state, conn->protection) != 0) {
+    conn_fail(conn, now_ns, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
     return;
   }
   conn->has_peer_params = true;
@@ -180,11 +212,13 @@ void conn_drive_handshake(struct conn *conn, uint64_t now_ns) {
     if (!space->live) continue;
     uint8_t bytes[2048];
     size_t size;
-    while ((size = stream_recv_read(&space->crypto_in, bytes, sizeof(bytes))) > 0)
-      if (ops->on_handshake(conn->crypto.state, (enum crypto_level)level, bytes, size) != 0) {
-        conn_fail(conn, now_ns, CLOSE_PARAMETERS, "the handshake failed");
-        return;
-      }
+    while ((size = stream_recv_read(&space->crypto_in, bytes, sizeof(bytes))) > 0) {
+      int error = ops->on_handshake(conn->crypto.state, (enum crypto_level)level, bytes, size);
+      if (!error) continue;
+      conn_fail(conn, now_ns, error == ERR_UNTRUSTED ? CLOSE_REFUSED : CLOSE_PARAMETERS,
+                ops->failure(conn->crypto.state));
+      return;
+    }
   }
   for (int level = 0; level < CRYPTO_LEVELS; level++) {
     struct space *space = &conn->spaces[level];
@@ -196,6 +230,19 @@ void conn_drive_handshake(struct conn *conn, uint64_t now_ns) {
       stream_send_write(&space->crypto_out, bytes, size);
   }
   if (conn->state == CONN_HANDSHAKE && ops->is_complete(conn->crypto.state)) establish(conn, now_ns);
+}
+
+void conn_renew_keys(struct conn *conn, uint64_t now_ns) {
+  const struct crypto_ops *ops = conn->crypto.ops;
+  uint64_t next = conn->spaces[LEVEL_DATA].sent.next;
+  uint64_t phase = ops->send_phase(conn->crypto.state);
+  if (phase < conn->keys.recv_phase || key_update_is_due(&conn->keys, next, now_ns)) {
+    ops->renew_keys(conn->crypto.state);
+    if (ops->send_phase(conn->crypto.state) == phase) return; /* short of memory: tried again */
+    key_update_on_renewed(&conn->keys, next, now_ns, conn_probe_timeout_ns(conn));
+  } else if (key_update_is_spent(&conn->keys, next)) {
+    conn_fail(conn, now_ns, CLOSE_KEYS, "the keys are used up");
+  }
 }
 
 /* ---- the end ---- */
@@ -239,7 +286,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t silence_deadline(const struct conn *conn) {
   bool half_open = conn->state == CONN_HANDSHAKE || (conn->role == ROLE_SERVER && !conn->confirmed);
-  if (half_open) return conn->started_ns + conn->config.handshake_timeout_ns;
+  if (half_open) return earlier(conn->versions_at_ns, conn->started_ns + conn->config.handshake_timeout_ns);
   return conn->last_received_ns + conn->idle_timeout_ns;
 }
 
@@ -275,7 +322,7 @@ uint64_t conn_next_timeout(const struct conn *conn) {
   if (conn->state == CONN_DRAINING) return TIME_NEVER;
   if (conn->state == CONN_CLOSING) return conn->close_at_ns;
   uint64_t deadline_ns = earlier(silence_deadline(conn), keepalive_deadline(conn));
-  deadline_ns = earlier(deadline_ns, conn_recovery_deadline(conn));
+  deadline_ns = earlier(deadline_ns, earlier(conn_recovery_deadline(conn), conn->keys.forget_at_ns));
   if (blocks_in_is_starved(&conn->blocks_in)) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
   /* What the address limit forbids to send waits for the peer, not for a clock. */
   if (path_allowance(&conn->path) >= PATH_BYTES_MIN)
@@ -296,6 +343,12 @@ void conn_on_timeout(struct conn *conn, uint64_t now_ns) {
     return;
   }
   if (now_ns >= silence_deadline(conn)) {
+    if (now_ns >= conn->versions_at_ns && conn->state == CONN_HANDSHAKE) {
+      conn_end(conn, CLOSED_BY_PEER, CLOSE_VERSION,
+               "the other side speaks no common version of the protocol");
+      conn->close_pending = false;
+      return;
+    }
     bool answered = conn->role == ROLE_SERVER || conn->state == CONN_ESTABLISHED;
     conn_end(conn, answered ? CLOSED_BY_SILENCE : CLOSED_BY_NO_ANSWER, CLOSE_TIMEOUT,
              answered ? "the other side fell silent" : "no answer");
@@ -303,6 +356,10 @@ void conn_on_timeout(struct conn *conn, uint64_t now_ns) {
   }
   if (now_ns >= keepalive_deadline(conn)) conn->ping_pending = true;
   if (now_ns >= conn->paced_until_ns) conn->paced_until_ns = TIME_NEVER;
+  if (now_ns >= conn->keys.forget_at_ns) {
+    conn->crypto.ops->forget_keys(conn->crypto.state);
+    key_update_on_forgotten(&conn->keys);
+  }
   if (now_ns >= conn->grant_at_ns) {
     conn->grant_at_ns = now_ns + GRANT_INTERVAL_NS;
     if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
@@ -376,7 +433,12 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->in_flight_bytes = conn->spaces[LEVEL_DATA].sent.bytes_in_flight;
   stats->rate_bytes_per_s = conn->congestion.rate_bytes_per_s;
   stats->datagram_bytes = conn->mtu.current;
+  stats->control_bytes_received = conn->control_in.in_order;
+  stats->protection = conn->protection;
+  stats->key_updates = conn->crypto.ops->send_phase(conn->crypto.state);
 }
+
+const struct crypto *conn_crypto(const struct conn *conn) { return &conn->crypto; }
 
 void conn_check(const struct conn *conn) {
   for (int level = 0; level < CRYPTO_LEVELS; level++)

@@ -13,6 +13,7 @@
 #include "transport/blocks_in.h"
 #include "transport/blocks_out.h"
 #include "transport/congestion.h"
+#include "transport/key_update.h"
 #include "transport/loss.h"
 #include "transport/mtu_probe.h"
 #include "transport/pacer.h"
@@ -36,6 +37,7 @@ enum {
 };
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
+#define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
 
 enum conn_state {
@@ -68,6 +70,9 @@ struct conn {
   bool has_peer_params, confirmed; /* confirmed: READY sent or received */
   bool had_answer;                 /* client: some authentic packet of the server's arrived */
   struct params peer_params;
+  enum protection_suite protection; /* agreed; 0 before */
+  struct key_update keys;
+  uint64_t versions_at_ns; /* client: heard that the server speaks other versions only; TIME_NEVER */
   struct prng prng;
 
   struct space spaces[CRYPTO_LEVELS];
@@ -97,8 +102,8 @@ struct conn {
   enum closed_by closed_by;
   uint64_t close_code;
   char close_reason[REASON_BYTES_MAX + 1];
-  bool close_pending;     /* a CLOSE is to be sent */
-  bool closed_in_initial; /* it was said at that level: now at the other */
+  bool close_pending; /* a CLOSE is to be sent */
+  bool closed_at_low; /* it was said at the lowest level there is: now at the highest */
   uint32_t closes_sent;
   uint64_t close_at_ns; /* the next repetition */
 
@@ -114,6 +119,9 @@ void conn_end(struct conn *conn, enum closed_by by, uint64_t code, const char *r
 void conn_drop_space(struct conn *conn, enum crypto_level level);
 /* Lets the handshake produce and take bytes; establishes the connection when it is complete. */
 void conn_drive_handshake(struct conn *conn, uint64_t now_ns);
+
+/* Renews the keys to send with where that is due. */
+void conn_renew_keys(struct conn *conn, uint64_t now_ns);
 
 /* conn_recovery.c */
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);

@@ -184,6 +184,10 @@ static void on_retry(struct conn *conn, const struct packet *packet, const uint8
   memcpy(conn->token, packet->token, packet->token_size);
   conn->token_size = packet->token_size;
   conn->peer_cid = packet->source;
+  if (conn->crypto.ops->set_initial_id(conn->crypto.state, conn->peer_cid.bytes, CID_BYTES) != 0) {
+    conn_end(conn, CLOSED_BY_US, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
+    return;
+  }
   /* The first flight goes again, now with the token; packet numbers go on. */
   struct space *space = &conn->spaces[LEVEL_INITIAL];
   stream_send_on_lost(&space->crypto_out, 0, (size_t)space->crypto_out.next);
@@ -193,16 +197,16 @@ static void on_retry(struct conn *conn, const struct packet *packet, const uint8
     sent_packets_settle(&space->sent, sent, SENT_NOTHING);
 }
 
-static void on_versions(struct conn *conn, const struct packet *packet, const uint8_t *datagram,
-                        size_t size) {
+/* Nothing vouches for it, so it only shortens the wait for a real answer. */
+static void on_versions(struct conn *conn, uint64_t now_ns, const struct packet *packet,
+                        const uint8_t *datagram, size_t size) {
   if (conn->role != ROLE_CLIENT || conn->had_answer || conn->token_size > 0) return;
-  if (!cid_equal(&packet->source, &conn->original_cid)) return;
+  if (!cid_equal(&packet->source, &conn->original_cid) || conn->versions_at_ns != TIME_NEVER) return;
   struct reader reader;
   reader_init(&reader, datagram + packet->header_size, size - packet->header_size);
   while (reader_left(&reader) >= sizeof(uint32_t))
     if (read_u32(&reader) == WIRE_VERSION) return; /* it speaks ours: a forgery or a mistake */
-  conn_end(conn, CLOSED_BY_PEER, CLOSE_VERSION, "the other side speaks no common version of the protocol");
-  conn->close_pending = false;
+  conn->versions_at_ns = now_ns + VERSIONS_WAIT_NS;
 }
 
 /* ---- one packet ---- */
@@ -246,6 +250,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
   if (conn->role == ROLE_CLIENT) {
     if (!conn->had_answer && packet->type == PACKET_INITIAL) conn->peer_cid = packet->source;
     conn->had_answer = true;
+    conn->versions_at_ns = TIME_NEVER;
     return;
   }
   bool same_address = address_equal(from, &conn->path.peer);
@@ -253,6 +258,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
   if (same_address && !conn->path.validated && conn->path.is_first &&
       cid_equal(&packet->destination, &conn->local_cid))
     path_on_validated(&conn->path);
+  if (arrival->level == LEVEL_HANDSHAKE) conn_drop_space(conn, LEVEL_INITIAL); /* the client has our answer */
   if (!same_address && is_newest && arrival->level == LEVEL_DATA) {
     path_on_new_address(&conn->path, arrival->now_ns, from, prng_next(&conn->prng));
     path_on_received(&conn->path, size);
@@ -296,6 +302,30 @@ static uint64_t expand_number(const struct ack_tracker *acks, uint64_t truncated
   return packet_number_expand(acks->received.count > 0 ? acks->largest : UINT64_MAX, (uint32_t)truncated);
 }
 
+/* Opens the payload in place. */
+static bool is_authentic(struct conn *conn, const struct arrival *arrival, const struct packet *packet,
+                         const uint8_t *bytes, uint8_t *payload) {
+  const struct crypto_ops *ops = conn->crypto.ops;
+  size_t proven = packet->header_size + packet->payload_size;
+  if (packet->proof && !ops->is_proven(conn->crypto.state, bytes, proven, packet->proof)) return false;
+  int error = ops->open(conn->crypto.state, arrival->level, packet->key_phase, packet->number, bytes,
+                        packet->header_size, payload, packet->payload_size, payload);
+  if (arrival->level != LEVEL_DATA) return error == 0;
+  if (error)
+    key_update_on_refused(&conn->keys);
+  else
+    key_update_on_peer_phase(&conn->keys, ops->recv_phase(conn->crypto.state), arrival->now_ns,
+                             conn_probe_timeout_ns(conn));
+  return error == 0;
+}
+
+/* The newest packet came again, and from the address that was known to be the peer's: what came first was a
+ * copy that somebody made on the way (RFC 9000 section 9.3.3). */
+static void take_back_address(struct conn *conn, uint64_t now_ns, const struct address *from) {
+  if (conn->path.previous.size > 0 && address_equal(from, &conn->path.previous))
+    path_on_new_address(&conn->path, now_ns, from, 0);
+}
+
 void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                       size_t size) {
   struct packet packet;
@@ -307,7 +337,7 @@ void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *
   if (conn->role == ROLE_CLIENT && !same_address) return;
   if (packet_read(&packet, bytes, size) != 0 || !is_for_us(conn, &packet)) return;
   if (packet.type == PACKET_RETRY && packet.version == WIRE_VERSION) on_retry(conn, &packet, bytes, size);
-  if (packet.type == PACKET_VERSIONS) on_versions(conn, &packet, bytes, size);
+  if (packet.type == PACKET_VERSIONS) on_versions(conn, now_ns, &packet, bytes, size);
   if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return;
   if (!is_from_peer(conn, &packet)) return;
   if (arrival.level == LEVEL_DATA && conn->state == CONN_HANDSHAKE)
@@ -316,12 +346,12 @@ void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
   packet.number = expand_number(acks, packet.number);
   uint8_t *payload = bytes + packet.header_size;
-  if (conn->crypto.ops->open(conn->crypto.state, arrival.level, packet.key_phase, packet.number, bytes,
-                             packet.header_size, payload, packet.payload_size, payload) != 0) {
+  if (!is_authentic(conn, &arrival, &packet, bytes, payload)) {
     conn->stats.packets_refused++;
     return;
   }
   if (ack_tracker_is_duplicate(acks, packet.number)) {
+    if (arrival.level == LEVEL_DATA && packet.number == acks->largest) take_back_address(conn, now_ns, from);
     conn->stats.packets_duplicate++;
     return;
   }

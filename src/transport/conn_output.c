@@ -14,7 +14,7 @@ struct build {
   struct sent_packet record;
   enum crypto_level level;
   uint8_t *datagram;
-  size_t header_size, tag_size;
+  size_t header_size, tag_size, proof_size;
   struct writer payload;
 };
 
@@ -30,17 +30,21 @@ static void build_begin(struct build *build, struct conn *conn, uint64_t now_ns,
   build->packet.destination = conn->peer_cid;
   build->packet.source = conn->local_cid;
   build->packet.number = conn->spaces[build->level].sent.next;
-  if (type == PACKET_INITIAL && conn->token_size > 0) {
+  if (type == PACKET_INITIAL) {
     build->packet.token = conn->token;
     build->packet.token_size = conn->token_size;
+    build->proof_size = PACKET_PROOF_BYTES;
   }
+  if (build->level == LEVEL_DATA)
+    build->packet.key_phase = conn->crypto.ops->send_phase(conn->crypto.state) & 1;
   build->record.sent_ns = now_ns;
   build->record.slot = BLOCK_SLOT_NONE;
   build->tag_size = conn->crypto.ops->tag_size(conn->crypto.state, build->level);
   if (type == PACKET_BLOCK) return;
   build->header_size = packet_header_size(&build->packet);
-  assert(limit > build->header_size + build->tag_size);
-  writer_init(&build->payload, datagram + build->header_size, limit - build->header_size - build->tag_size);
+  size_t around = build->header_size + build->tag_size + build->proof_size;
+  assert(limit > around);
+  writer_init(&build->payload, datagram + build->header_size, limit - around);
 }
 
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
@@ -52,11 +56,16 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
   writer_init(&header, build->datagram, build->header_size);
   packet_write(&build->packet, &header);
   assert(!header.failed && writer_used(&header) == build->header_size);
-  int error = conn->crypto.ops->seal(conn->crypto.state, build->level, build->packet.key_phase,
-                                     build->packet.number, build->datagram, build->header_size, payload,
-                                     payload_size, build->datagram + build->header_size);
+  const struct crypto_ops *crypto = conn->crypto.ops;
+  int error = crypto->seal(conn->crypto.state, build->level, build->packet.number, build->datagram,
+                           build->header_size, payload, payload_size, build->datagram + build->header_size);
   assert(!error && "a packet is only built at a level that has keys");
   size_t size = build->header_size + build->packet.payload_size;
+  if (build->proof_size > 0) {
+    static_assert((int)PACKET_PROOF_BYTES == (int)PROOF_BYTES, "the packet has room for exactly one proof");
+    crypto->prove(conn->crypto.state, build->datagram, size, build->datagram + size);
+    size += build->proof_size;
+  }
   build->record.size = (uint16_t)size;
   sent_packets_add(&space->sent, &build->record);
   path_on_sent(&conn->path, size);
@@ -318,22 +327,24 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   return size;
 }
 
-/* Where the peer can read a CLOSE. A server cannot know whether an unconfirmed client has its answer yet, so
- * that one is told both ways, in an INITIAL packet first. */
+/* Where the peer can read a CLOSE. Until the handshake is confirmed an end cannot know which keys the other
+ * has by now, so it is told by turns at the lowest level there is and at the highest. */
 static enum crypto_level close_level(struct conn *conn) {
-  bool initial = conn->spaces[LEVEL_INITIAL].live;
-  if (conn->crypto.ops->send_level(conn->crypto.state) < LEVEL_DATA) return LEVEL_INITIAL;
-  if (conn->role == ROLE_CLIENT || !initial) return LEVEL_DATA;
-  conn->closed_in_initial = !conn->closed_in_initial; /* by turns */
-  return conn->closed_in_initial ? LEVEL_INITIAL : LEVEL_DATA;
+  enum crypto_level high = conn->crypto.ops->send_level(conn->crypto.state);
+  enum crypto_level low = LEVEL_INITIAL;
+  while (low < high && !conn->spaces[low].live)
+    low++;
+  if (low == high || conn->confirmed) return high;
+  conn->closed_at_low = !conn->closed_at_low;
+  return conn->closed_at_low ? low : high;
 }
 
 static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
-  bool both = !conn->closed_in_initial;
+  static const enum packet_type types[CRYPTO_LEVELS] = {PACKET_INITIAL, PACKET_HANDSHAKE, PACKET_FRAMES};
+  bool both = !conn->closed_at_low;
   enum crypto_level level = close_level(conn);
-  enum packet_type type = level == LEVEL_DATA ? PACKET_FRAMES : PACKET_INITIAL;
   struct space *space = &conn->spaces[level];
-  conn->close_pending = both && conn->closed_in_initial;
+  conn->close_pending = both && conn->closed_at_low;
   conn->closes_sent += !conn->close_pending;
   uint64_t allowance = path_allowance(&conn->path);
   if (!space->live || allowance < PATH_BYTES_MIN) return 0;
@@ -342,7 +353,7 @@ static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *byt
     sent_packets_settle(&space->sent, sent_packets_lowest(&space->sent, &number), SENT_NOTHING);
   }
   struct build build;
-  build_begin(&build, conn, now_ns, type, bytes,
+  build_begin(&build, conn, now_ns, types[level], bytes,
               allowance < DATAGRAM_BYTES_MIN ? (size_t)allowance : DATAGRAM_BYTES_MIN);
   struct frame frame = {.type = FRAME_CLOSE,
                         .close = {.code = conn->close_code,
@@ -362,6 +373,8 @@ size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, si
   size_t size = next_handshake_packet(conn, now_ns, LEVEL_INITIAL, bytes);
   if (size == 0) size = next_handshake_packet(conn, now_ns, LEVEL_HANDSHAKE, bytes);
   if (size > 0 || conn->state != CONN_ESTABLISHED) return size;
+  conn_renew_keys(conn, now_ns);
+  if (conn->state != CONN_ESTABLISHED) return 0;
   uint64_t allowance = path_allowance(&conn->path);
   return next_data_packet(conn, now_ns, bytes,
                           allowance < conn->mtu.current ? (size_t)allowance : conn->mtu.current);

@@ -105,6 +105,7 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
                          struct sent_packet *packet, uint64_t number) {
   struct space *space = &conn->spaces[level];
   if (packet->flags & SENT_HAS_ACK) ack_tracker_on_acked(&space->acks, packet->ack_largest);
+  if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, number);
   if (packet->state == SENT_LOST || packet->state == SENT_RESENT) on_spurious(conn, now_ns, level, number);
   if (packet->flags & SENT_STREAM)
     stream_send_on_acked(stream_of(conn, level), packet->stream_offset, packet->stream_size);

@@ -92,9 +92,11 @@ static int read_long_rest(struct packet *packet, struct reader *reader) {
   unsigned length = (unsigned)read_u8(reader) << 8;
   length |= read_u8(reader);
   packet->number = read_u32(reader);
+  size_t behind = packet->type == PACKET_INITIAL ? PACKET_PROOF_BYTES : 0;
   if (reader->failed || (length & ~(unsigned)LENGTH_MAX) != LENGTH_PREFIX ||
-      (length & LENGTH_MAX) != reader_left(reader))
+      (length & LENGTH_MAX) + behind != reader_left(reader))
     return ERR_MALFORMED;
+  if (behind > 0) packet->proof = reader->end - behind;
   return 0;
 }
 
@@ -126,7 +128,7 @@ int packet_read(struct packet *packet, const uint8_t *datagram, size_t size) {
   bool is_foreign = first & FORM_LONG && packet->version != 0 && packet->version != WIRE_VERSION;
   if (!is_foreign) {
     packet->header_size = size - reader_left(&reader);
-    packet->payload_size = reader_left(&reader);
+    packet->payload_size = reader_left(&reader) - (packet->proof ? PACKET_PROOF_BYTES : 0);
   }
   return 0;
 }

@@ -16,9 +16,11 @@ enum param_id {
   PARAM_IDLE_TIMEOUT_MS = 0x07,
   PARAM_DATAGRAM_BYTES_MAX = 0x09,
   PARAM_PROTECTION = 0x0b,
+  PARAM_ORIGIN = 0x0c,
 };
 
-/* A parameter whose value is one number. All of them must be present. */
+/* A parameter whose value is one number. Those with an odd id must be present; of the others 0 stands for
+ * their absence. */
 struct number_param {
   enum param_id id;
   size_t place; /* in struct params */
@@ -31,6 +33,7 @@ static const struct number_param number_params[] = {
     {PARAM_DATAGRAM_BYTES_MAX, offsetof(struct params, datagram_bytes_max), DATAGRAM_BYTES_MIN,
      DATAGRAM_BYTES_MAX},
     {PARAM_PROTECTION, offsetof(struct params, protection), 1, VARINT_MAX},
+    {PARAM_ORIGIN, offsetof(struct params, origin), 0, VARINT_MAX},
 };
 enum { NUMBER_PARAMS = sizeof(number_params) / sizeof(number_params[0]) };
 
@@ -40,6 +43,8 @@ static uint64_t number_get(const struct params *params, const struct number_para
   assert(value >= number->min && value <= number->max);
   return value;
 }
+
+static bool is_optional(uint64_t id) { return id % 2 == 0; }
 
 static const struct number_param *number_find(uint64_t id) {
   for (unsigned i = 0; i < NUMBER_PARAMS; i++)
@@ -65,7 +70,8 @@ static int number_value_read(struct params *params, const struct number_param *n
 /* Sets the bit of the id in *seen when it is one we know. */
 static int param_read(struct params *params, uint64_t id, struct reader *value, uint32_t *seen) {
   const struct number_param *number = number_find(id);
-  if (!number && id != PARAM_SOURCE_CID && id != PARAM_ORIGINAL_CID) return id % 2 == 0 ? 0 : ERR_MALFORMED;
+  if (!number && id != PARAM_SOURCE_CID && id != PARAM_ORIGINAL_CID)
+    return is_optional(id) ? 0 : ERR_MALFORMED;
   *seen |= 1u << id;
   if (number) return number_value_read(params, number, value);
   return cid_value_read(id == PARAM_SOURCE_CID ? &params->source_cid : &params->original_cid, value);
@@ -88,7 +94,7 @@ int params_read(struct params *params, const uint8_t *bytes, size_t size) {
     if (error < 0) return error;
   }
   for (unsigned i = 0; i < NUMBER_PARAMS; i++)
-    wanted |= 1u << number_params[i].id;
+    if (!is_optional(number_params[i].id)) wanted |= 1u << number_params[i].id;
   return reader.failed || (seen & wanted) != wanted ? ERR_MALFORMED : 0;
 }
 
@@ -97,11 +103,16 @@ static bool has_original_cid(const struct params *params) {
   return !cid_equal(&params->original_cid, &none);
 }
 
+static bool is_written(const struct params *params, const struct number_param *number) {
+  return !is_optional(number->id) || number_get(params, number) > 0;
+}
+
 size_t params_size(const struct params *params) {
   const size_t cid_size = 1 + 1 + CID_BYTES;
   size_t size = cid_size + (has_original_cid(params) ? cid_size : 0);
   for (unsigned i = 0; i < NUMBER_PARAMS; i++)
-    size += 1 + 1 + varint_size(number_get(params, &number_params[i]));
+    if (is_written(params, &number_params[i]))
+      size += 1 + 1 + varint_size(number_get(params, &number_params[i]));
   return size;
 }
 
@@ -115,6 +126,7 @@ void params_write(const struct params *params, struct writer *writer) {
   cid_param_write(PARAM_SOURCE_CID, &params->source_cid, writer);
   if (has_original_cid(params)) cid_param_write(PARAM_ORIGINAL_CID, &params->original_cid, writer);
   for (unsigned i = 0; i < NUMBER_PARAMS; i++) {
+    if (!is_written(params, &number_params[i])) continue;
     uint64_t value = number_get(params, &number_params[i]);
     write_varint(writer, number_params[i].id);
     write_varint(writer, varint_size(value));

@@ -19,6 +19,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/udpcp-e2e.XXXXXX") || exit 1
 chmod 711 "$work"
+export XDG_CONFIG_HOME=$work/config # never this user's keys
 running=()
 passed=0 failed=0 why=''
 

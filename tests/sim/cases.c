@@ -313,7 +313,7 @@ static const struct {
     {"receiver-dies", LAYER_CONN, receiver_dies, 0},
     {"sender-dies", LAYER_CONN, sender_dies, 0},
     {"nobody-there", LAYER_CONN, nobody_there, 0},
-    {"version-mismatch", LAYER_CONN, version_mismatch, 0.1},
+    {"version-mismatch", LAYER_CONN, version_mismatch, 1.2},
     {"four-clients", LAYER_CONN, four_clients, 3},
     {"too-many-clients", LAYER_CONN, too_many_clients, 0},
     {"sweep-conn", LAYER_CONN, sweep, 0},

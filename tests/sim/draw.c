@@ -334,5 +334,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed, enum layer layer) {
   }
   scenario->is_clean = max == 0 && draw.profile->is_fast;
   if (one_in(&draw, 8)) draw_early_end(&draw);
+  for (int side = 0; side < SIDES; side++)
+    scenario->host[side].key_packets = one_in(&draw, 2) ? 0 : log_between(&draw, 1, 10000);
   scenario_set_limits(scenario);
 }

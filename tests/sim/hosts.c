@@ -4,6 +4,7 @@
 
 #include "content.h"
 #include "hostile.h"
+#include "plain/plain.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -36,10 +37,12 @@ static struct conn_config config_of(struct world *world, enum side side, struct 
       .role = side == CLIENT ? ROLE_CLIENT : ROLE_SERVER,
       .pool = pool,
       .window_bytes = plan->window_bytes,
+      .protection = PROTECT_CHECKSUM,
       .datagram_bytes_max = plan->datagram_bytes_max,
       .idle_timeout_ns = plan->idle_timeout_ns,
       .handshake_timeout_ns = plan->handshake_timeout_ns,
       .rate_bytes_per_s_max = plan->rate_bytes_per_s_max,
+      .key_packets = plan->key_packets,
       .congestion = CONGESTION_AUTO,
   };
 }
@@ -77,7 +80,6 @@ static void open_server(struct world *world) {
       .admits = scenario->is_refused ? admit_nobody : NULL,
       .conn = config_of(world, SERVER, world->server_pool),
   };
-  listener_random(config.token_key, sizeof(config.token_key));
   world->listener = listener_new(&config, world->now_ns);
   assert(world->server_pool && world->listener && "out of memory");
 }

@@ -18,7 +18,8 @@ struct host_plan {
   size_t interface_bytes_max; /* larger datagrams are refused on the spot; 0: none are */
   uint64_t idle_timeout_ns, handshake_timeout_ns;
   uint64_t rate_bytes_per_s_max;
-  uint64_t nap_ns; /* a busy machine: it looks at network and timers only so often */
+  uint64_t key_packets; /* keys are renewed after so many packets; 0: hardly ever */
+  uint64_t nap_ns;      /* a busy machine: it looks at network and timers only so often */
 };
 
 /* What one end of a connection says to the other, LAYER_CONN. */

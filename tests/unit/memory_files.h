@@ -1,5 +1,5 @@
-/* memory_files: a source and a sink that hold their files in memory, with faults to order. A file's bytes
- * follow from its name, so a source of any size takes no memory. Include after unit.h. */
+/* memory_files: files in memory, with faults to order, and a source of them; the sink is in memory_sink.h. A
+ * file's bytes follow from its name, so a source of any size takes no memory. Include after unit.h. */
 #ifndef MEMORY_FILES_H
 #define MEMORY_FILES_H
 
@@ -24,10 +24,13 @@ enum fault {
 
 struct memory_file {
   struct entry entry;
-  char name[64];
+  char name[96];
   enum fault fault;
   /* at the sink */
-  uint8_t *part;  /* while it is being received */
+  uint8_t *part;  /* while it is being received, or kept for later */
+  uint8_t *notes; /* beside it */
+  size_t notes_size;
+  bool is_kept;
   uint8_t *final; /* once committed */
   unsigned order; /* of commits and folders, from 1; 0: never */
 };
@@ -58,6 +61,7 @@ static inline void memory_init(struct memory *memory, unsigned count_max) {
 static inline void memory_clear(struct memory *memory) {
   for (unsigned i = 0; i < memory->count; i++) {
     free(memory->files[i].part);
+    free(memory->files[i].notes);
     free(memory->files[i].final);
   }
   free(memory->files);
@@ -121,67 +125,5 @@ static inline void memory_close(void *source, void *file) {
 
 static const struct source_ops memory_source = {memory_next, memory_open, memory_read, memory_check,
                                                 memory_close};
-
-/* ---- sink: the same names, listed beforehand ---- */
-
-static inline int memory_begin(void *sink, const struct entry *entry, bool dry, void **file) {
-  struct memory *memory = sink;
-  struct memory_file *found = memory_find(memory, entry);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(found);
-  CU_ASSERT_FATAL(!found->part && !found->final && entry->kind == ENTRY_FILE);
-  if (found->fault == FAULT_THERE) return SINK_HAVE;
-  if (found->fault == FAULT_TAKEN) return ERR_EXISTS;
-  if (dry) return SINK_WANTED;
-  found->entry = *entry;
-  found->part = calloc(1, entry->size + 1);
-  memory->part_count++;
-  *file = found;
-  return SINK_WANTED;
-}
-
-static inline int memory_write(void *sink, void *file, uint64_t offset, const uint8_t *bytes, size_t size) {
-  (void)sink;
-  struct memory_file *found = file;
-  CU_ASSERT_FATAL(found->part && offset + size <= found->entry.size);
-  if (found->fault == FAULT_FULL && offset + size == found->entry.size) return ERR_DISK_FULL;
-  memcpy(found->part + offset, bytes, size);
-  return 0;
-}
-
-static inline void memory_abort(void *sink, void *file) {
-  struct memory_file *found = file;
-  CU_ASSERT_PTR_NOT_NULL_FATAL(found->part);
-  free(found->part);
-  found->part = NULL;
-  ((struct memory *)sink)->part_count--;
-}
-
-static inline void memory_commit(void *sink, void *const *files, size_t count, int *results) {
-  struct memory *memory = sink;
-  memory->commits++;
-  for (size_t i = 0; i < count; i++) {
-    struct memory_file *found = files[i];
-    results[i] = found->fault == FAULT_LOST ? ERR_IO : 0;
-    if (results[i] == 0) {
-      found->final = found->part;
-      found->part = NULL;
-      found->order = ++memory->order;
-      memory->part_count--;
-    } else {
-      memory_abort(sink, found);
-    }
-  }
-}
-
-static inline int memory_folder(void *sink, const struct entry *entry, bool dry) {
-  struct memory *memory = sink;
-  struct memory_file *found = memory_find(memory, entry);
-  CU_ASSERT_FATAL(found && entry->kind == ENTRY_FOLDER && found->order == 0);
-  if (!dry) found->order = ++memory->order;
-  return 0;
-}
-
-static const struct sink_ops memory_sink = {memory_begin, memory_write, memory_commit, memory_abort,
-                                            memory_folder};
 
 #endif

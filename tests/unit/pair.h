@@ -3,6 +3,7 @@
 #ifndef PAIR_H
 #define PAIR_H
 
+#include "plain/plain.h"
 #include "udpcp/transport.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
                                .window_bytes = end == CLIENT ? 1 << 20 : 4 << 20,
                                .datagram_bytes_max = DATAGRAM_BYTES_IPV4,
                                .idle_timeout_ns = 8 * NS_PER_S,
+                               .protection = PROTECT_CHECKSUM,
                                .handshake_timeout_ns = 8 * NS_PER_S,
                                .seed = 7};
   return conn_new(&config, pair->now_ns);

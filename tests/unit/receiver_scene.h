@@ -3,7 +3,7 @@
 #ifndef RECEIVER_SCENE_H
 #define RECEIVER_SCENE_H
 
-#include "memory_files.h"
+#include "memory_sink.h"
 #include "pair.h"
 
 #include "transfer/block.h"
@@ -82,16 +82,21 @@ static inline void say_hello(struct scene *scene) {
   say(scene, (struct message){.type = MESSAGE_HELLO, .hello = {.version = FORMAT_VERSION}});
 }
 
-/* Established, HELLO not said. */
-static inline void scene_init_silent(struct scene *scene) {
+/* Established, HELLO not said; ops and sink of `config` are set here. */
+static inline void scene_init_as(struct scene *scene, struct receiver_config config) {
   memset(scene, 0, sizeof(*scene));
   pair_init(&scene->pair, 1, 0);
   memory_init(&scene->sink, 8192);
-  struct receiver_config config = {&memory_sink, &scene->sink, false};
+  config.ops = &memory_sink;
+  config.sink = &scene->sink;
   scene->receiver = receiver_new(&config, scene->pair.conns[SERVER]);
   channel_init(&scene->peer, scene->pair.conns[CLIENT]);
   play(scene, 20);
   CU_ASSERT_TRUE_FATAL(scene->is_established);
+}
+
+static inline void scene_init_silent(struct scene *scene) {
+  scene_init_as(scene, (struct receiver_config){.dry_run = false});
 }
 
 static inline void scene_init(struct scene *scene) {

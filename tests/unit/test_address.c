@@ -118,6 +118,39 @@ static void wildcards(void) {
   }
 }
 
-UNIT_MAIN(UNIT_CASE(literals_come_back_as_text), UNIT_CASE(localhost_gives_each_address_once),
+static void own_addresses_are_told_from_others(void) {
+  static const struct {
+    const char *host;
+    bool is_own;
+  } rows[] = {
+      {"127.0.0.1", true}, {"127.8.9.10", true}, {"::1", true}, {"192.0.2.1", false}, {"2001:db8::1", false}};
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    struct address address;
+    const char *why;
+    CU_ASSERT_EQUAL_FATAL(address_resolve(rows[i].host, 4117, FAMILY_ANY, &address, 1, &why), 1);
+    CU_ASSERT_EQUAL(address_is_own(&address), rows[i].is_own);
+  }
+  CU_ASSERT_FALSE(address_is_own(&(struct address){.size = 0}));
+}
+
+static void a_host_is_the_same_at_every_port(void) {
+  static const struct {
+    const char *a, *b;
+    bool is_same;
+  } rows[] = {{"192.0.2.1", "192.0.2.1", true},
+              {"192.0.2.1", "192.0.2.2", false},
+              {"2001:db8::1", "2001:db8::ffff:1", true}, /* one /64 */
+              {"2001:db8::1", "2001:db8:0:1::1", false}};
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    struct address a, b;
+    const char *why;
+    CU_ASSERT_EQUAL_FATAL(address_resolve(rows[i].a, 1, FAMILY_ANY, &a, 1, &why), 1);
+    CU_ASSERT_EQUAL_FATAL(address_resolve(rows[i].b, 2, FAMILY_ANY, &b, 1, &why), 1);
+    CU_ASSERT_EQUAL(address_host(&a) == address_host(&b), rows[i].is_same);
+  }
+}
+
+UNIT_MAIN(UNIT_CASE(own_addresses_are_told_from_others), UNIT_CASE(a_host_is_the_same_at_every_port),
+          UNIT_CASE(literals_come_back_as_text), UNIT_CASE(localhost_gives_each_address_once),
           UNIT_CASE(sockets_and_addresses_agree), UNIT_CASE(no_address_is_neither_family),
           UNIT_CASE(the_longest_text_fits), UNIT_CASE(wildcards))

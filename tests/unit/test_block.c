@@ -25,14 +25,14 @@ static bool block_holds(const struct vector_line *line) {
   int error = block_read_trailer(&read, line->bytes, line->size);
   if (vector_begins(line, "refuse")) return error < 0;
   bool is_damaged = vector_begins(line, "damaged");
-  vector_from_hex(vector_value(line->meaning, "hash"), hash);
   if (error != 0 || read.object != vector_number(line->meaning, "object") ||
       read.number != vector_number(line->meaning, "number") ||
-      read.raw_size != vector_number(line->meaning, "raw_size") || read.encoding != BLOCK_ENCODING_RAW ||
-      memcmp(read.hash.bytes, hash, sizeof(read.hash.bytes)) != 0)
+      read.raw_size != vector_number(line->meaning, "raw_size") || read.encoding != BLOCK_ENCODING_RAW)
     return false;
   if (block_is_intact(&read, line->bytes) == is_damaged) return false;
   if (is_damaged) return true;
+  vector_from_hex(vector_value(line->meaning, "hash"), hash);
+  if (memcmp(read.hash.bytes, hash, sizeof(read.hash.bytes)) != 0) return false;
   struct block_trailer trailer = {.object = read.object, .number = read.number, .raw_size = read.raw_size};
   memcpy(out, line->bytes, read.raw_size);
   block_seal(out, &trailer);
@@ -72,8 +72,7 @@ static void fits_the_largest_buffer(void) {
   CU_ASSERT_EQUAL(pool_class_bytes(POOL_CLASSES - 1), BLOCK_DATA_BYTES + BLOCK_TRAILER_BYTES);
 }
 
-/* Any flipped bit is seen: in the data and hash by the hash, elsewhere because a field differs or is refused.
- */
+/* Any flipped bit is seen, in data, check and fields. */
 static void sees_every_flipped_bit(void) {
   enum { SIZE = 40 };
   uint8_t block[SIZE + BLOCK_TRAILER_BYTES];
@@ -82,9 +81,7 @@ static void sees_every_flipped_bit(void) {
     struct block_trailer sealed = {.object = 7, .number = 9, .raw_size = SIZE}, read;
     block_seal(block, &sealed);
     block[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    bool is_seen = block_read_trailer(&read, block, sizeof(block)) < 0 || !block_is_intact(&read, block) ||
-                   read.object != 7 || read.number != 9;
-    CU_ASSERT_TRUE(is_seen);
+    CU_ASSERT_TRUE(block_read_trailer(&read, block, sizeof(block)) < 0 || !block_is_intact(&read, block));
   }
 }
 

@@ -202,6 +202,41 @@ static void fill_a_small_disk(void) {
   scratch_leave();
 }
 
+/* Where no room is given in advance, what others have still to write is not free. */
+static void promise_a_small_disk(void) {
+  enum { PIECE = 1 << 20 };
+  static uint8_t bytes[3 * PIECE];
+  struct entry entries[3] = {file_named("a", ""), file_named("b", ""), file_named("c", "")};
+  struct sink_file *files[3];
+  int result = -1;
+  scratch_enter();
+  scratch_folder("in");
+  child_unshare(CLONE_NEWNS);
+  CHILD_CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+  CHILD_CHECK(mount("udpcp", "in", "tmpfs", 0, "size=4m,mode=0700") == 0);
+  struct sink *sink = open_sink(OVERWRITE_NEVER);
+  for (int i = 0; i < 3; i++)
+    entries[i].size = i == 1 ? 2 * PIECE : sizeof(bytes);
+  CHILD_CHECK(sink_begin(sink, &entries[0], false, &files[0]) == 0);
+  CHILD_CHECK(sink_begin(sink, &entries[1], false, &files[1]) == ERR_DISK_FULL); /* 3 of 4 are promised */
+  entries[1].size = PIECE;
+  CHILD_CHECK(sink_write(sink, files[0], 0, bytes, 2 * PIECE) == 0);
+  CHILD_CHECK(sink_begin(sink, &entries[1], false, &files[1]) == 0); /* written is not promised as well */
+  CHILD_CHECK(sink_begin(sink, &entries[2], false, &files[2]) == ERR_DISK_FULL);
+  sink_abort(sink, files[0]);
+  CHILD_CHECK(sink_begin(sink, &entries[2], false, &files[2]) == 0);
+  CHILD_CHECK(sink_write(sink, files[2], 0, bytes, sizeof(bytes)) == 0);
+  sink_commit(sink, &files[2], 1, &result);
+  CHILD_CHECK(result == 0);
+  sink_abort(sink, files[1]);
+  entries[1].name = (const uint8_t *)"d";
+  CHILD_CHECK(sink_begin(sink, &entries[1], false, &files[1]) == 0); /* nothing is promised to what is done */
+  sink_abort(sink, files[1]);
+  sink_free(sink);
+  CHILD_CHECK(umount("in") == 0);
+  scratch_leave();
+}
+
 static void meet_a_size_limit(void) {
   struct rlimit small = {.rlim_cur = 100000, .rlim_max = 100000};
   static uint8_t bytes[100001];
@@ -223,6 +258,7 @@ static void meet_a_size_limit(void) {
 }
 
 static void a_full_disk(void) { CU_ASSERT(child_passes(fill_a_small_disk)); }
+static void a_disk_that_is_promised(void) { CU_ASSERT(child_passes(promise_a_small_disk)); }
 static void a_limit_of_file_size(void) { CU_ASSERT(child_passes(meet_a_size_limit)); }
 
 static void large_files_are_reserved(void) {
@@ -312,6 +348,6 @@ static void two_threads_write_one_file(void) {
 UNIT_MAIN(UNIT_CASE(groups), UNIT_CASE(few_descriptors), UNIT_CASE(failing_syncfs), UNIT_CASE(failing_fsync),
           UNIT_CASE(a_syncfs_error_is_remembered), UNIT_CASE(one_failing_part), UNIT_CASE(a_failing_folder),
           UNIT_CASE(a_failing_folder_after_replacing), UNIT_CASE(a_failing_unlink),
-          UNIT_CASE(no_fsync_means_none), UNIT_CASE(a_full_disk), UNIT_CASE(a_limit_of_file_size),
-          UNIT_CASE(large_files_are_reserved), UNIT_CASE(many_threads_use_one_sink),
-          UNIT_CASE(two_threads_write_one_file))
+          UNIT_CASE(no_fsync_means_none), UNIT_CASE(a_full_disk), UNIT_CASE(a_disk_that_is_promised),
+          UNIT_CASE(a_limit_of_file_size), UNIT_CASE(large_files_are_reserved),
+          UNIT_CASE(many_threads_use_one_sink), UNIT_CASE(two_threads_write_one_file))

@@ -28,7 +28,10 @@ static bool same(const struct message *a, const struct message *b) {
            a->welcome.objects_ahead == b->welcome.objects_ahead &&
            a->welcome.name_bytes_ahead == b->welcome.name_bytes_ahead;
   case MESSAGE_WANT:
-    return a->want.object == b->want.object;
+    return a->want.object == b->want.object && a->want.count == b->want.count &&
+           memcmp(a->want.held, b->want.held, a->want.count * sizeof(a->want.held[0])) == 0;
+  case MESSAGE_CHECKING:
+    return a->checking.object == b->checking.object && a->checking.blocks == b->checking.blocks;
   case MESSAGE_RESULT:
     return a->result.first == b->result.first && a->result.count == b->result.count &&
            a->result.status == b->result.status && a->result.failure == b->result.failure;
@@ -41,9 +44,22 @@ static uint64_t type_of(const char *meaning) {
   const char *value = vector_value(meaning, "type");
   CU_ASSERT_PTR_NOT_NULL_FATAL(value);
   size_t size = strcspn(value, " ");
-  for (uint64_t type = MESSAGE_HELLO; type <= MESSAGE_FINISHED; type += 2)
-    if (strlen(message_name(type)) == size && strncmp(value, message_name(type), size) == 0) return type;
+  for (uint64_t type = MESSAGE_HELLO; type <= MESSAGE_WORKING; type++)
+    if (message_is_known(type) && strlen(message_name(type)) == size &&
+        strncmp(value, message_name(type), size) == 0)
+      return type;
   return vector_number(meaning, "number");
+}
+
+/* held=4-7,9-9: the first and the last block of each range. */
+static void read_held(struct message *message, const char *text) {
+  char *at = (char *)(uintptr_t)text;
+  while (at && *at && *at != ' ') {
+    struct range *range = &message->want.held[message->want.count++];
+    range->first = strtoull(at, &at, 10);
+    range->end = strtoull(at + 1, &at, 10) + 1;
+    if (*at == ',') at++;
+  }
 }
 
 /* The message that a vector's meaning describes; `rest` gets the bytes of an entry's name. */
@@ -82,12 +98,17 @@ static struct message message_of(const char *meaning, uint8_t *rest) {
     break;
   case MESSAGE_WANT:
     message.want.object = (uint32_t)vector_number(meaning, "object");
+    read_held(&message, vector_value(meaning, "held"));
     break;
   case MESSAGE_RESULT:
     message.result.first = (uint32_t)vector_number(meaning, "first");
     message.result.count = (uint32_t)vector_number(meaning, "count");
     message.result.status = (enum result_status)vector_number(meaning, "status");
     message.result.failure = vector_number(meaning, "failure");
+    break;
+  case MESSAGE_CHECKING:
+    message.checking.object = (uint32_t)vector_number(meaning, "object");
+    message.checking.blocks = vector_number(meaning, "blocks");
     break;
   default:
     break;
@@ -157,13 +178,11 @@ static void knows_its_types(void) {
     uint64_t type;
     bool is_known;
     const char *name;
-  } truth[] = {{0, false, "unknown"},  {1, true, "HELLO"},
-               {2, false, "unknown"},  {3, true, "ENTRY"},
-               {5, true, "DIGEST"},    {7, true, "END"},
-               {9, true, "WELCOME"},   {11, true, "WANT"},
-               {13, true, "RESULT"},   {14, false, "unknown"},
-               {15, true, "FINISHED"}, {16, false, "unknown"},
-               {17, false, "unknown"}, {VARINT_MAX, false, "unknown"}};
+  } truth[] = {{0, false, "unknown"},  {1, true, "HELLO"},     {2, false, "unknown"},
+               {3, true, "ENTRY"},     {5, true, "DIGEST"},    {7, true, "END"},
+               {9, true, "WELCOME"},   {11, true, "WANT"},     {13, true, "RESULT"},
+               {14, false, "unknown"}, {15, true, "FINISHED"}, {16, true, "CHECKING"},
+               {17, false, "unknown"}, {18, true, "WORKING"},  {VARINT_MAX, false, "unknown"}};
   for (unsigned i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
     CU_ASSERT_EQUAL(message_is_known(truth[i].type), truth[i].is_known);
     CU_ASSERT_STRING_EQUAL(message_name(truth[i].type), truth[i].name);
@@ -187,14 +206,15 @@ static void translates_failures(void) {
                {11, ERR_MISMATCH},
                {12, ERR_UNSUPPORTED},
                {13, ERR_NO_MEMORY},
-               {14, ERR_INTERRUPTED}};
+               {14, ERR_INTERRUPTED},
+               {15, ERR_TOO_MUCH}};
   for (unsigned i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
     CU_ASSERT_EQUAL(failure_from_error(truth[i].error), truth[i].code);
     CU_ASSERT_EQUAL(failure_to_error(truth[i].code), truth[i].error);
   }
   CU_ASSERT_EQUAL(failure_from_error(ERR_AGAIN), 1); /* none of the wire's */
   CU_ASSERT_EQUAL(failure_to_error(1), ERR_IO);
-  CU_ASSERT_EQUAL(failure_to_error(15), ERR_IO); /* a later version's */
+  CU_ASSERT_EQUAL(failure_to_error(16), ERR_IO); /* a later version's */
 }
 
 UNIT_MAIN(UNIT_CASE(fits_the_vectors), UNIT_CASE(waits_for_whole_messages), UNIT_CASE(fails_without_room),

@@ -40,6 +40,11 @@ static void tells_good_names_from_bad(void) {
       {"a/../b", false},
       {".udpcp-", false},
       {".udpcp-1234.part", false},
+      {".udpcp-1234.journal", false},
+      {"/etc/passwd", false},
+      {"a/../../x", false},
+      {"-", true},
+      {"a\xe2\x80\xae\x1b[31m", true}, /* what is shown of it is the matter of whoever shows it */
       {"a/.udpcp-x/b", false},
       {"a/b/.udpcp-x", false},
   };

@@ -32,7 +32,15 @@ static void defaults_are_as_documented(void) {
   CU_ASSERT_EQUAL(options.family, FAMILY_ANY);
   CU_ASSERT_EQUAL(options.rate_bytes_per_s_max, 0);
   CU_ASSERT_FALSE(options.once || options.no_fsync || options.dry_run || options.quiet || options.verbose);
+  CU_ASSERT_FALSE(options.strict || options.no_sandbox);
   CU_ASSERT_PTR_NULL(options.listen);
+  CU_ASSERT_PTR_NULL(options.psk_file);
+  CU_ASSERT_PTR_NULL(options.authorized);
+  CU_ASSERT_EQUAL(options.allowed.count, 0);
+  CU_ASSERT_EQUAL(options.protection, PROTECT_AEAD);
+  CU_ASSERT_EQUAL(options.bytes_max, 0);
+  CU_ASSERT_EQUAL(options.files_max, 0);
+  CU_ASSERT_EQUAL(options.min_rate_bytes_per_s, 100);
   CU_ASSERT_EQUAL(options.argument_count, 1);
   CU_ASSERT_STRING_EQUAL(options.arguments[0], "dir");
 }
@@ -72,6 +80,45 @@ static void every_value_lands_in_its_place(void) {
   CU_ASSERT_EQUAL(options.family, FAMILY_IPV4);
 }
 
+static void security_options_land_in_their_places(void) {
+  struct options options;
+  CU_ASSERT_EQUAL(RECV("--psk-file", "k", "--authorized=l", "--max-size", "10GiB", "--max-files", "7",
+                       "--min-rate", "1kB", "--no-sandbox", "--protect", "mac", "d"),
+                  0);
+  CU_ASSERT_STRING_EQUAL(options.psk_file, "k");
+  CU_ASSERT_STRING_EQUAL(options.authorized, "l");
+  CU_ASSERT_EQUAL(options.bytes_max, 10ull << 30);
+  CU_ASSERT_EQUAL(options.files_max, 7);
+  CU_ASSERT_EQUAL(options.min_rate_bytes_per_s, 1000);
+  CU_ASSERT_TRUE(options.no_sandbox);
+  CU_ASSERT_EQUAL(options.protection, PROTECT_AEAD | PROTECT_MAC);
+  CU_ASSERT_EQUAL(RECV("--min-rate", "0", "d"), 0);
+  CU_ASSERT_EQUAL(options.min_rate_bytes_per_s, 0);
+  CU_ASSERT_EQUAL(SEND("--strict", "--protect", "checksum", "f", "h"), 0);
+  CU_ASSERT_TRUE(options.strict);
+  CU_ASSERT_EQUAL(options.protection, PROTECT_AEAD | PROTECT_MAC | PROTECT_CHECKSUM);
+  CU_ASSERT_EQUAL(SEND("--protect", "checksum", "--protect", "aead", "f", "h"), 0);
+  CU_ASSERT_EQUAL(options.protection, PROTECT_AEAD);
+}
+
+/* Several add up; what was typed replaces what the environment says. */
+static void allow_is_a_list(void) {
+  struct options options;
+  CU_ASSERT_EQUAL(RECV("--allow", "10.0.0.0/8", "--allow", "::1,192.0.2.1", "d"), 0);
+  CU_ASSERT_EQUAL(options.allowed.count, 3);
+  setenv("UDPCP_ALLOW", "10.0.0.0/8, 192.168.0.0/16", 1);
+  CU_ASSERT_EQUAL(RECV("d"), 0);
+  CU_ASSERT_EQUAL(options.allowed.count, 2);
+  CU_ASSERT_EQUAL(RECV("--allow", "::1", "d"), 0);
+  CU_ASSERT_EQUAL(options.allowed.count, 1);
+  CU_ASSERT_EQUAL(RECV("--allow", "::1", "--allow", "::2", "d"), 0);
+  CU_ASSERT_EQUAL(options.allowed.count, 2);
+  setenv("UDPCP_ALLOW", "somewhere", 1);
+  CU_ASSERT_EQUAL(RECV("d"), ERR_MALFORMED);
+  CU_ASSERT_NSTRING_EQUAL(options.problem, "UDPCP_ALLOW: 'somewhere' is no network in numbers", 49);
+  unsetenv("UDPCP_ALLOW");
+}
+
 static void complaints_name_option_and_value(void) {
   static const struct {
     enum command command;
@@ -86,8 +133,21 @@ static void complaints_name_option_and_value(void) {
       {COMMAND_SEND, {"--bwlimit", "800"}, "--bwlimit: '800' does not say bits or bytes"},
       {COMMAND_SEND, {"--cc", "bbr"}, "--cc: 'bbr' is not built in yet"},
       {COMMAND_SEND, {"--cc", "reno"}, "--cc: 'reno' is not auto or cubic"},
-      {COMMAND_SEND, {"--protect", "aead"}, "--protect: 'aead' is not built in yet"},
-      {COMMAND_RECV, {"--protect", "mac"}, "--protect: 'mac' is not built in yet"},
+      {COMMAND_SEND, {"--bwlimit", "999B"}, "--bwlimit: '999B' is too little: at least 1kB"},
+      {COMMAND_SEND, {"--protect", "none"}, "--protect: 'none' is not aead, mac or checksum"},
+      {COMMAND_RECV, {"--protect", ""}, "--protect: '' is not aead, mac or checksum"},
+      {COMMAND_RECV,
+       {"--allow", "10.1.2.3/8"},
+       "--allow: '10.1.2.3/8' has bits set behind its prefix: the "
+       "network is 10.0.0.0/8"},
+      {COMMAND_RECV, {"--allow="}, "--allow: '' is no network in numbers"},
+      {COMMAND_RECV, {"--psk-file="}, "--psk-file: '' names no file"},
+      {COMMAND_RECV, {"--authorized="}, "--authorized: '' names no file"},
+      {COMMAND_RECV, {"--max-size", "100"}, "--max-size: '100' does not say its unit"},
+      {COMMAND_RECV, {"--max-files", "0"}, "--max-files: '0' is not a number from 1"},
+      {COMMAND_RECV, {"--min-rate", "100"}, "--min-rate: '100' does not say bits or bytes"},
+      {COMMAND_SEND, {"--allow", "::1"}, "--allow is an option of `udpcp recv`, not of send"},
+      {COMMAND_RECV, {"--strict"}, "--strict is an option of `udpcp send`, not of recv"},
       {COMMAND_RECV, {"--overwrite", "yes"}, "--overwrite: 'yes' is not never, changed or always"},
       {COMMAND_RECV, {"--bwlimit", "1MB"}, "--bwlimit is an option of `udpcp send`, not of recv"},
       {COMMAND_SEND, {"--once"}, "--once is an option of `udpcp recv`, not of send"},
@@ -148,6 +208,7 @@ static void a_datagram_is_the_path_less_its_headers(void) {
 }
 
 UNIT_MAIN(UNIT_CASE(defaults_are_as_documented), UNIT_CASE(options_stand_anywhere_before_two_dashes),
-          UNIT_CASE(every_value_lands_in_its_place), UNIT_CASE(complaints_name_option_and_value),
+          UNIT_CASE(every_value_lands_in_its_place), UNIT_CASE(security_options_land_in_their_places),
+          UNIT_CASE(allow_is_a_list), UNIT_CASE(complaints_name_option_and_value),
           UNIT_CASE(the_environment_counts_below_the_command_line),
           UNIT_CASE(a_datagram_is_the_path_less_its_headers))

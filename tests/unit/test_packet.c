@@ -115,7 +115,9 @@ static void headers_there_and_back(void) {
     writer_init(&writer, datagram, header_size);
     packet_write(&packet, &writer);
     wrong += writer.failed || writer_left(&writer) != 0;
-    wrong += packet_read(&read, datagram, header_size + packet.payload_size) < 0;
+    size_t behind = packet.type == PACKET_INITIAL ? PACKET_PROOF_BYTES : 0;
+    wrong += packet_read(&read, datagram, header_size + packet.payload_size + behind) < 0;
+    wrong += (read.proof != NULL) != (behind > 0);
     wrong += !same_packet(&read, &packet) || read.header_size != header_size;
     writer_init(&writer, datagram, header_size - 1);
     packet_write(&packet, &writer);

@@ -2,6 +2,7 @@
  */
 #include "unit.h"
 
+#include "plain/plain.h"
 #include "udpcp/crypto.h"
 
 static const uint8_t client_params[100] = {1, 2, 3}, server_params[70] = {4, 5, 6};
@@ -137,12 +138,12 @@ static void data_waits_for_the_handshake(void) {
   uint8_t out[28];
   const struct crypto_ops *ops = ends.client.ops;
   void *client = ends.client.state;
-  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_DATA, 0, 1, header, 13, payload, 20, out), ERR_AGAIN);
+  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_DATA, 1, header, 13, payload, 20, out), ERR_AGAIN);
   CU_ASSERT_EQUAL(ops->open(client, LEVEL_DATA, 0, 1, header, 13, payload, 20, out), ERR_AGAIN);
-  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_INITIAL, 0, 1, header, 13, payload, 20, out), 0);
+  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_INITIAL, 1, header, 13, payload, 20, out), 0);
   (void)carry(&ends.client, &ends.server, 4096);
   (void)carry(&ends.server, &ends.client, 4096);
-  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_DATA, 0, 1, header, 13, payload, 20, out), 0);
+  CU_ASSERT_EQUAL(ops->seal(client, LEVEL_DATA, 1, header, 13, payload, 20, out), 0);
   uint8_t opened[20];
   CU_ASSERT_EQUAL(ends.server.ops->open(ends.server.state, LEVEL_DATA, 0, 1, header, 13, out, 28, opened), 0);
   CU_ASSERT_EQUAL(memcmp(opened, payload, 20), 0);
@@ -164,8 +165,8 @@ static void in_place_or_apart(void) {
     CU_ASSERT_EQUAL(tag_size, 8);
     memset(whole, 0x11, header_size);
     memcpy(whole + header_size, payload, size);
-    CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 0, 5, whole, 13, whole + 13, size, whole + 13), 0);
-    CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 0, 5, whole, 13, payload, size, apart), 0);
+    CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 5, whole, 13, whole + 13, size, whole + 13), 0);
+    CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 5, whole, 13, payload, size, apart), 0);
     CU_ASSERT_EQUAL(memcmp(whole + header_size, apart, size + tag_size), 0);
     uint8_t opened[1440];
     CU_ASSERT_EQUAL(ops->open(state, LEVEL_INITIAL, 0, 5, whole, 13, whole + 13, size + 8, opened), 0);
@@ -182,7 +183,7 @@ static void any_flipped_bit_is_found(void) {
   void *state = ends.client.state;
   uint8_t packet[13 + 300 + 8] = {0x40, 9, 9}, opened[300];
   memset(opened, 0xee, sizeof opened);
-  CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 0, 5, packet, 13, packet + 13, 300, packet + 13), 0);
+  CU_ASSERT_EQUAL(ops->seal(state, LEVEL_INITIAL, 5, packet, 13, packet + 13, 300, packet + 13), 0);
   unsigned missed = 0;
   for (size_t bit = 0; bit < 8 * sizeof packet; bit++) {
     packet[bit / 8] ^= (uint8_t)(1u << bit % 8);

@@ -73,19 +73,24 @@ static void takes_blocks_with_more_gaps_than_it_can_note(void) {
   scene_free(&scene);
 }
 
-static void a_block_that_differs_fails_its_file_only(void) {
+/* In its data, or in its trailer, so that it would count for another file of the same size. */
+static void a_block_that_differs_ends_the_session(void) {
   static const uint64_t sizes[] = {5000, 600000};
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 4; i++) {
     struct scene scene;
     scene_init(&scene);
-    struct memory_file *file = announce(&scene, "file", sizes[i]);
+    struct memory_file *files[] = {announce(&scene, "file", sizes[i % 2]),
+                                   announce(&scene, "other", sizes[i % 2])};
     struct block_trailer trailer;
-    uint8_t *bytes = make_block(file, 0, 0, &trailer);
-    bytes[77] ^= 1;
+    uint8_t *bytes = make_block(files[0], 0, 0, &trailer);
+    bytes[i < 2 ? 77 : trailer.raw_size + 19] ^= 1;
     send_bytes(&scene, bytes, trailer.raw_size + BLOCK_TRAILER_BYTES);
-    play(&scene, 100);
-    check_result(&scene, RESULT_FAILED, FAILURE_MISMATCH);
-    CU_ASSERT_PTR_NULL(file->final);
+    play(&scene, 5000);
+    CU_ASSERT_EQUAL(scene.closed.closed.code, CLOSE_TRANSFER);
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.closed.closed.reason, "does not fit its check"));
+    CU_ASSERT_PTR_NULL(files[0]->final);
+    CU_ASSERT_PTR_NULL(files[1]->final);
+    CU_ASSERT_EQUAL(scene.sink.part_count, 0);
     scene_free(&scene);
   }
 }
@@ -199,10 +204,34 @@ static void tries_larger_files_again_once_a_part_file_made_room(void) {
   scene_free(&scene);
 }
 
-UNIT_MAIN(UNIT_CASE(welcomes_and_finishes), UNIT_CASE(takes_blocks_before_their_entry),
-          UNIT_CASE(takes_blocks_with_more_gaps_than_it_can_note),
-          UNIT_CASE(a_block_that_differs_fails_its_file_only),
-          UNIT_CASE(a_digest_that_differs_fails_its_file), UNIT_CASE(ignores_what_comes_after_the_answer),
-          UNIT_CASE(tells_neighbours_in_one_message), UNIT_CASE(leaves_no_part_file_when_it_is_just_freed),
+/* A slow disk: whoever waits hears once a second that there is work. */
+static void long_work_is_spoken_of(void) {
+  struct scene scene;
+  scene_init(&scene);
+  scene.takes_no_jobs = true;
+  struct memory_file *file = announce(&scene, "file", 1000);
+  send_block(&scene, file, 0, 0);
+  play(&scene, 3500);
+  CU_ASSERT_EQUAL(scene.answers_count, 0); /* no work is out yet */
+  struct job *job = receiver_next_job(scene.receiver);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+  play(&scene, 3500);
+  CU_ASSERT_EQUAL(scene.answers_count, 3);
+  for (unsigned i = 0; i < scene.answers_count; i++)
+    CU_ASSERT_EQUAL(scene.answers[i].type, MESSAGE_WORKING);
+  job_run(job);
+  receiver_on_job(scene.receiver, scene.pair.now_ns, job);
+  scene.takes_no_jobs = false;
+  play(&scene, 2000);
+  CU_ASSERT_EQUAL(scene.answers_count, 4);
+  check_result(&scene, RESULT_COMMITTED, 0);
+  scene_free(&scene);
+}
+
+UNIT_MAIN(UNIT_CASE(long_work_is_spoken_of), UNIT_CASE(welcomes_and_finishes),
+          UNIT_CASE(takes_blocks_before_their_entry), UNIT_CASE(takes_blocks_with_more_gaps_than_it_can_note),
+          UNIT_CASE(a_block_that_differs_ends_the_session), UNIT_CASE(a_digest_that_differs_fails_its_file),
+          UNIT_CASE(ignores_what_comes_after_the_answer), UNIT_CASE(tells_neighbours_in_one_message),
+          UNIT_CASE(leaves_no_part_file_when_it_is_just_freed),
           UNIT_CASE(refuses_at_once_what_a_full_disk_cannot_hold),
           UNIT_CASE(tries_larger_files_again_once_a_part_file_made_room))

@@ -98,7 +98,7 @@ static void refuses_messages_that_come_at_the_wrong_time(void) {
 }
 
 static void skips_what_is_optional(void) {
-  static const uint8_t optional[] = {16, 3, 1, 2, 3}, mandatory[] = {17, 1, 0};
+  static const uint8_t optional[] = {20, 3, 1, 2, 3}, mandatory[] = {17, 1, 0};
   static const uint8_t longer[] = {MESSAGE_END, 4,    0,
                                    0,           0xaa, 0xbb}; /* fields of a later version at its end */
   struct scene scene;

@@ -47,6 +47,9 @@ static void an_end_is_told_in_one_line(void) {
       {{.outcome = OUTCOME_TIMEOUT},
        COMMAND_RECV,
        "the sender has been silent for 7 s: it or the network is down"},
+      {{.outcome = OUTCOME_TIMEOUT, .by_peer = true, .reason = "too slow"},
+       COMMAND_SEND,
+       "the receiver did not wait any longer: too slow"},
       {{.outcome = OUTCOME_LOCAL, .error = ERR_DISK_FULL}, COMMAND_RECV, "had to stop: no space left"},
   };
   char text[REPORT_TEXT_BYTES];

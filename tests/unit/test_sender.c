@@ -16,7 +16,7 @@ struct scene {
   struct memory source;
   struct sender *sender;
   struct channel peer;
-  unsigned heard[16];                /* messages by type */
+  unsigned heard[17];                /* messages by type */
   struct message digest, end, hello; /* the last ones */
   uint64_t blocks, block_bytes;
   bool is_closed, takes_no_reports, is_dry;
@@ -41,7 +41,7 @@ static void take_peer_events(struct scene *scene) {
     }
     if (event.type == CONN_EVENT_CLOSED) scene->closed = event;
     while (event.type == CONN_EVENT_CONTROL && channel_next(&scene->peer, &message) > 0) {
-      scene->heard[message.type % 16]++;
+      scene->heard[message.type % 17]++;
       if (message.type == MESSAGE_DIGEST) scene->digest = message;
       if (message.type == MESSAGE_END) scene->end = message;
       if (message.type == MESSAGE_HELLO) scene->hello = message;
@@ -124,6 +124,11 @@ static void add_small(struct scene *scene, unsigned count) {
     snprintf(name, sizeof(name), "%u", i);
     memory_add(&scene->source, ENTRY_FILE, name, 10 + i % 50);
   }
+}
+
+/* A WANT of object 0 whose receiver has blocks from `first` on. */
+static struct message want_without(uint64_t first, uint64_t end) {
+  return (struct message){.type = MESSAGE_WANT, .want = {.count = 1, .held = {{first, end}}}};
 }
 
 /* ---- what is sent ---- */
@@ -318,6 +323,41 @@ static void check_blamed(struct scene *scene, const char *words) {
   scene_free(scene);
 }
 
+static void does_not_send_what_is_held(void) {
+  static const struct {
+    struct range held;
+    uint64_t blocks; /* sent, of 40 */
+  } truth[] = {{{4, 5}, 39}, {{4, 39}, 5}, {{4, 40}, 4}, {{30, 40}, 30}, {{10, 20}, 30}};
+  for (unsigned i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
+    struct scene scene;
+    const uint64_t size = 39 * BLOCK_DATA_BYTES + 7;
+    scene_init(&scene);
+    memory_add(&scene.source, ENTRY_FILE, "large", size);
+    begin(&scene);
+    say(&scene, welcome);
+    say(&scene, want_without(truth[i].held.first, truth[i].held.end));
+    play(&scene, 1000);
+    CU_ASSERT_EQUAL(scene.blocks, truth[i].blocks);
+    CU_ASSERT_EQUAL(scene.heard[MESSAGE_DIGEST], 1); /* over all of them */
+    CU_ASSERT_EQUAL(scene.heard[MESSAGE_CHECKING], (40 - truth[i].blocks) / 8);
+    struct digest digest = {0};
+    for (uint64_t number = 0; number < 40; number++) {
+      static uint8_t bytes[BLOCK_DATA_BYTES];
+      uint32_t raw_size = block_raw_size(size, number);
+      memory_read(&scene.source, &scene.source.files[0], number * BLOCK_DATA_BYTES, bytes, raw_size);
+      struct hash128 hash = hash_128(bytes, raw_size);
+      digest_add(&digest, number, &hash);
+    }
+    struct hash128 sum = digest_bytes(&digest);
+    CU_ASSERT_EQUAL(memcmp(sum.bytes, scene.digest.digest.digest.bytes, sizeof(sum.bytes)), 0);
+    say_result(&scene, 0, 1, RESULT_COMMITTED);
+    play(&scene, 50);
+    CU_ASSERT_EQUAL(scene.progress.bytes_moved, scene.block_bytes);
+    CU_ASSERT_EQUAL(scene.progress.bytes_held, size - scene.block_bytes);
+    scene_free(&scene);
+  }
+}
+
 static void refuses_what_cannot_be_true(void) {
   static const struct {
     bool is_welcomed;
@@ -380,6 +420,40 @@ static void refuses_answers_given_twice(void) {
   say(&scene, (struct message){.type = MESSAGE_WANT});
   say(&scene, (struct message){.type = MESSAGE_WANT});
   check_blamed(&scene, "needs none");
+
+  static const struct {
+    struct range held;
+    const char *words;
+  } beyond[] = {{{4, 9}, NULL},
+                {{8, 9}, NULL},
+                {{4, 10}, "beyond its end"},
+                {{9, 10}, "beyond its end"},
+                {{1ull << 40, (1ull << 40) + 1}, "beyond its end"},
+                {{VARINT_MAX - 1, VARINT_MAX}, "beyond its end"}};
+  for (unsigned i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+    scene_init(&scene);
+    memory_add(&scene.source, ENTRY_FILE, "large", 8 * BLOCK_DATA_BYTES + 7);
+    begin(&scene);
+    say(&scene, welcome);
+    say(&scene, want_without(beyond[i].held.first, beyond[i].held.end));
+    if (beyond[i].words) {
+      check_blamed(&scene, beyond[i].words);
+      continue;
+    }
+    play(&scene, 200);
+    CU_ASSERT_EQUAL(scene.closed.type, 0);
+    scene_free(&scene);
+  }
+  /* Ranges out of order, touching or of nothing: the message cannot be read. */
+  static const uint8_t bad[][8] = {{MESSAGE_WANT, 4, 0, 1, 2, 0}, {MESSAGE_WANT, 6, 0, 2, 1, 1, 0, 1}};
+  for (int i = 0; i < 2; i++) {
+    scene_init(&scene);
+    memory_add(&scene.source, ENTRY_FILE, "large", 8 * BLOCK_DATA_BYTES + 7);
+    begin(&scene);
+    say(&scene, welcome);
+    conn_write(scene.pair.conns[SERVER], bad[i], 2 + bad[i][1]);
+    check_blamed(&scene, "malformed message (WANT)");
+  }
 }
 
 static void refuses_a_block(void) {
@@ -396,5 +470,6 @@ UNIT_MAIN(UNIT_CASE(begins_without_waiting_for_the_welcome), UNIT_CASE(stays_wit
           UNIT_CASE(announces_more_than_the_stream_holds_at_once), UNIT_CASE(sends_one_mib_unasked),
           UNIT_CASE(stops_when_the_receiver_has_it), UNIT_CASE(walks_no_further_than_reports_are_taken),
           UNIT_CASE(reports_what_cannot_be_announced), UNIT_CASE(gives_up_a_file_it_cannot_read),
-          UNIT_CASE(a_dry_run_sends_no_data), UNIT_CASE(refuses_what_cannot_be_true),
-          UNIT_CASE(refuses_answers_given_twice), UNIT_CASE(refuses_a_block))
+          UNIT_CASE(a_dry_run_sends_no_data), UNIT_CASE(does_not_send_what_is_held),
+          UNIT_CASE(refuses_what_cannot_be_true), UNIT_CASE(refuses_answers_given_twice),
+          UNIT_CASE(refuses_a_block))

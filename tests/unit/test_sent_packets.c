@@ -133,9 +133,51 @@ static void a_probe_moves_a_fragment_that_stays_in_flight(void) {
   sent_packets_clear(&sent);
 }
 
+static void fill_lost(struct sent_packets *ring, uint32_t capacity, unsigned fragments) {
+  int error = sent_packets_init(ring, capacity, 1);
+  assert(!error);
+  for (unsigned i = 0; i < fragments; i++)
+    sent_packets_add(
+        ring, &(struct sent_packet){
+                  .size = 1440, .offset = 1400 * i, .length = 1400, .flags = SENT_FRAGMENT | SENT_ELICITING});
+  for (unsigned i = 0; i < fragments; i++) {
+    sent_packets_queue_lost(ring, i, sent_packets_find(ring, i));
+    sent_packets_settle(ring, sent_packets_find(ring, i), SENT_LOST);
+  }
+}
+
+/* Its first part travels anew and the late acknowledgement no longer counts: so the rest has to travel too.
+ */
+static void the_rest_of_a_recut_fragment_goes_out(void) {
+  struct sent_packets ring;
+  fill_lost(&ring, 8, 1);
+  sent_packets_resent(&ring, 1000);
+  sent_packets_settle(&ring, sent_packets_find(&ring, 0), SENT_ACKED);
+  struct lost_fragment *rest = sent_packets_next_lost(&ring);
+  CU_ASSERT(rest && rest->offset == 1000 && rest->length == 400);
+  sent_packets_clear(&ring);
+}
+
+/* Acknowledged late, then pushed out of the ring: what waits in the queue for it is void all the same, for
+ * its block may be through and its place taken by another. */
+static void a_fragment_that_arrived_is_not_sent_once_its_packet_left_the_ring(void) {
+  struct sent_packets ring;
+  fill_lost(&ring, 4, 2);
+  sent_packets_remember(&ring, 1, 2);
+  sent_packets_settle(&ring, sent_packets_find(&ring, 1), SENT_ACKED);
+  for (int i = 0; i < 4; i++)
+    sent_packets_add(&ring, &(struct sent_packet){.size = 40});
+  CU_ASSERT_EQUAL(sent_packets_next_lost(&ring)->number, 0);
+  sent_packets_resent(&ring, 1400);
+  CU_ASSERT_PTR_NULL(sent_packets_next_lost(&ring));
+  sent_packets_clear(&ring);
+}
+
 UNIT_MAIN(UNIT_CASE(only_eliciting_packets_are_in_flight), UNIT_CASE(settling_twice_counts_once),
           UNIT_CASE(a_full_ring_pushes_back_until_its_tail_is_settled),
           UNIT_CASE(an_ack_yields_only_what_is_new_in_it),
           UNIT_CASE(a_lost_fragment_is_resent_in_order_and_in_parts),
           UNIT_CASE(a_late_acknowledgement_takes_it_from_the_queue),
-          UNIT_CASE(a_probe_moves_a_fragment_that_stays_in_flight))
+          UNIT_CASE(a_probe_moves_a_fragment_that_stays_in_flight),
+          UNIT_CASE(the_rest_of_a_recut_fragment_goes_out),
+          UNIT_CASE(a_fragment_that_arrived_is_not_sent_once_its_packet_left_the_ring))

@@ -42,9 +42,9 @@ static void rates_without_sense_are_refused(void) {
       {"5TB", "unknown unit"},
       {"1.2.3MB", "unknown unit"},
       {"5MB/m", "unknown unit"},
-      {"999B", "too little"},
+      {"0.5B", "too little"},
       {"0Gbit", "too little"},
-      {"7999bit", "too little"},
+      {"7bit", "too little"},
       {"8001Gbit", "more than any"},
       {"1001GB", "more than any"},
       {"99999999999999999999GB", "not a rate"},
@@ -139,6 +139,34 @@ static void numbers_are_digits_within_bounds(void) {
   }
 }
 
-UNIT_MAIN(UNIT_CASE(rates_say_bits_or_bytes), UNIT_CASE(rates_without_sense_are_refused),
-          UNIT_CASE(sizes_have_three_digits), UNIT_CASE(rates_are_shown_in_bits),
-          UNIT_CASE(durations_grow_coarser), UNIT_CASE(numbers_are_digits_within_bounds))
+static void sizes_say_their_unit(void) {
+  static const struct {
+    const char *text;
+    uint64_t bytes;
+  } good[] = {{"1B", 1},       {"500MB", 500000000},   {"1.5GiB", 1610612736},    {"2kB", 2000},
+              {"0.5KiB", 512}, {"3TB", 3000000000000}, {"4194304TiB", 1ull << 62}};
+  static const struct {
+    const char *text, *complaint;
+  } bad[] = {
+      {"", "is not a size"},         {"much", "is not a size"},
+      {"-1MB", "is not a size"},     {"100", "does not say its unit"},
+      {"1Mbit", "unknown unit"},     {"1 MB", "unknown unit"},
+      {"1MB/s", "unknown unit"},     {"0GB", "too little"},
+      {"0.0000001MB", "too little"}, {"4194305TiB", "more than any"},
+  };
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    uint64_t bytes = 0;
+    CU_ASSERT_PTR_NULL(size_parse(good[i].text, &bytes));
+    CU_ASSERT_EQUAL(bytes, good[i].bytes);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    uint64_t bytes = 0;
+    const char *complaint = size_parse(bad[i].text, &bytes);
+    CU_ASSERT_PTR_NOT_NULL(strstr(complaint ? complaint : "", bad[i].complaint));
+  }
+}
+
+UNIT_MAIN(UNIT_CASE(sizes_say_their_unit), UNIT_CASE(rates_say_bits_or_bytes),
+          UNIT_CASE(rates_without_sense_are_refused), UNIT_CASE(sizes_have_three_digits),
+          UNIT_CASE(rates_are_shown_in_bits), UNIT_CASE(durations_grow_coarser),
+          UNIT_CASE(numbers_are_digits_within_bounds))

@@ -1,11 +1,10 @@
-/* plain: the handshake without secrets, and packets that carry a checksum (proto/wire.md section 8).
+/* plain: see the header.
  *
  * Each end sends one message, a kind, a length and its parameters; the client first, the server when it has
- * read the client's. No keys come of it. What protects a packet is XXH3-64 over header and payload: it finds
- * damage on the way and stops no attacker, which is why both users must have asked for it. A checksum needs
- * no key, but DATA packets wait for the handshake all the same, and their tags are bound to its two messages,
- * so that the packets of another connection between the same two ends count as damaged. */
-#include "udpcp/crypto.h"
+ * read the client's. No keys come of it: a packet carries XXH3-64 over header and payload. DATA packets wait
+ * for the handshake all the same, and their tags are bound to its two messages and to the key phase, so that
+ * packets of another connection or of keys that are gone count as damaged, as they would with real keys. */
+#include "plain/plain.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,6 +27,8 @@ struct plain {
   size_t params_start; /* in the peer's message */
   uint64_t binding;    /* what DATA tags are XORed with; valid when complete */
   bool is_bound;
+  uint64_t send_phase, recv_phase;
+  bool has_old; /* keys of the phase before are still taken */
   uint8_t in[MESSAGE_BYTES_MAX];
   uint8_t out[MESSAGE_BYTES_MAX];
 };
@@ -112,6 +113,22 @@ static const uint8_t *plain_peer_params(void *state, size_t *size) {
   return plain->peer_done ? plain->in + plain->params_start : NULL;
 }
 
+static int plain_set_initial_id(void *state, const uint8_t *id, size_t size) {
+  (void)state, (void)id, (void)size;
+  return 0;
+}
+
+static const char *plain_failure(void *state) {
+  const struct plain *plain = state;
+  return plain->failed ? "malformed message" : "";
+}
+
+static int plain_protect(void *state, enum protection_suite suite) {
+  (void)state;
+  assert(suite == PROTECT_CHECKSUM);
+  return 0;
+}
+
 static size_t plain_tag_size(void *state, enum crypto_level level) {
   (void)state, (void)level;
   return CHECKSUM_BYTES;
@@ -133,51 +150,89 @@ static uint64_t binding_of(struct plain *plain) {
   return plain->binding;
 }
 
-static uint64_t tag_of(struct plain *plain, enum crypto_level level, const uint8_t *header,
+static uint64_t tag_of(struct plain *plain, enum crypto_level level, uint64_t phase, const uint8_t *header,
                        size_t header_size, const uint8_t *payload, size_t size) {
   uint64_t checksum = hash_64_of_two(header, header_size, payload, size);
-  return level == LEVEL_DATA ? checksum ^ binding_of(plain) : checksum;
+  return level == LEVEL_DATA ? checksum ^ binding_of(plain) ^ phase : checksum;
 }
 
-static int plain_seal(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
-                      const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size,
-                      uint8_t *out) {
-  (void)key_phase, (void)number;
+static int plain_seal(void *state, enum crypto_level level, uint64_t number, const uint8_t *header,
+                      size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
+  struct plain *plain = state;
+  (void)number;
   if (!has_level(state, level)) return ERR_AGAIN;
   /* Copied first, so that the hash reads what the copy has just brought into the cache. */
   if (out != payload && size > 0) memcpy(out, payload, size);
   struct writer writer;
   writer_init(&writer, out + size, CHECKSUM_BYTES);
-  write_u64(&writer, tag_of(state, level, header, header_size, out, size));
+  write_u64(&writer, tag_of(plain, level, plain->send_phase, header, header_size, out, size));
   return 0;
+}
+
+/* The phase a packet claims: the newest one, the one before while it is remembered, or the next. */
+static uint64_t claimed_phase(const struct plain *plain, enum crypto_level level, unsigned key_phase) {
+  if (level != LEVEL_DATA || (plain->recv_phase & 1) == key_phase) return plain->recv_phase;
+  return plain->has_old ? plain->recv_phase - 1 : plain->recv_phase + 1;
 }
 
 static int plain_open(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
                       const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size,
                       uint8_t *out) {
-  (void)key_phase, (void)number;
+  struct plain *plain = state;
+  (void)number;
   if (!has_level(state, level)) return ERR_AGAIN;
   if (size < CHECKSUM_BYTES) return ERR_UNAUTHENTIC;
   size -= CHECKSUM_BYTES;
+  uint64_t phase = claimed_phase(plain, level, key_phase);
   struct reader reader;
   reader_init(&reader, payload + size, CHECKSUM_BYTES);
-  if (read_u64(&reader) != tag_of(state, level, header, header_size, payload, size)) return ERR_UNAUTHENTIC;
+  if (read_u64(&reader) != tag_of(plain, level, phase, header, header_size, payload, size))
+    return ERR_UNAUTHENTIC;
+  if (phase > plain->recv_phase) {
+    plain->recv_phase = phase;
+    plain->has_old = true;
+  }
   if (out != payload && size > 0) memcpy(out, payload, size);
   return 0;
+}
+
+static uint64_t plain_send_phase(void *state) { return ((const struct plain *)state)->send_phase; }
+static uint64_t plain_recv_phase(void *state) { return ((const struct plain *)state)->recv_phase; }
+static void plain_renew_keys(void *state) { ((struct plain *)state)->send_phase++; }
+static void plain_forget_keys(void *state) { ((struct plain *)state)->has_old = false; }
+
+static void plain_prove(void *state, const uint8_t *bytes, size_t size, uint8_t proof[PROOF_BYTES]) {
+  (void)state, (void)bytes, (void)size;
+  memset(proof, 0, PROOF_BYTES);
+}
+
+static bool plain_is_proven(void *state, const uint8_t *bytes, size_t size,
+                            const uint8_t proof[PROOF_BYTES]) {
+  (void)state, (void)bytes, (void)size, (void)proof;
+  return true;
 }
 
 static void plain_free(void *state) { free(state); }
 
 static const struct crypto_ops plain_ops = {
+    .set_initial_id = plain_set_initial_id,
     .start = plain_start,
     .on_handshake = plain_on_handshake,
     .next_handshake = plain_next_handshake,
+    .failure = plain_failure,
     .send_level = plain_send_level,
     .is_complete = plain_is_complete,
     .peer_params = plain_peer_params,
+    .protect = plain_protect,
     .tag_size = plain_tag_size,
     .seal = plain_seal,
     .open = plain_open,
+    .send_phase = plain_send_phase,
+    .recv_phase = plain_recv_phase,
+    .renew_keys = plain_renew_keys,
+    .forget_keys = plain_forget_keys,
+    .prove = plain_prove,
+    .is_proven = plain_is_proven,
     .free = plain_free,
 };
 
