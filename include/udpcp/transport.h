@@ -15,7 +15,7 @@ enum { CONTROL_BYTES_MAX = 256 * 1024 }; /* unacknowledged bytes of the control 
 
 struct conn;
 
-enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC };
+enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND };
 
 struct conn_config {
   enum crypto_role role;
@@ -76,6 +76,7 @@ struct conn_stats {
   uint64_t block_bytes_sent, block_bytes_resent, block_bytes_received;
   uint64_t rtt_smoothed_ns, rtt_min_ns, window_bytes, in_flight_bytes, rate_bytes_per_s;
   uint64_t datagram_bytes; /* the size the path is known to carry */
+  const char *congestion;  /* the controller's name */
   uint64_t probe_timeouts;
   uint64_t acks_sent, acks_received;
   uint64_t control_bytes_received;  /* in order */

@@ -60,10 +60,16 @@ static const char *take_max_files(struct options *options, const char *value) {
 }
 
 static const char *take_congestion(struct options *options, const char *value) {
-  if (strcmp(value, "bbr") == 0) return "is not built in yet: use auto or cubic";
-  if (strcmp(value, "auto") != 0 && strcmp(value, "cubic") != 0) return "is not auto or cubic";
-  options->congestion = *value == 'a' ? CONGESTION_AUTO : CONGESTION_CUBIC;
-  return NULL;
+  static const char *const names[] = {[CONGESTION_AUTO] = "auto",
+                                      [CONGESTION_CUBIC] = "cubic",
+                                      [CONGESTION_BBR] = "bbr",
+                                      [CONGESTION_BACKGROUND] = "background"};
+  for (int i = 0; i < 4; i++)
+    if (strcmp(value, names[i]) == 0) {
+      options->congestion = (enum congestion_kind)i;
+      return NULL;
+    }
+  return "is not auto, cubic, bbr or background";
 }
 
 static const char *take_timeout(struct options *options, const char *value) {
@@ -139,7 +145,9 @@ const struct row option_rows[] = {
      "send at most this much a second: 800Mbit, 10MB, 100MiB;\n"
      "k, M or G with bit or B, or KiB, MiB, GiB (no limit)",
      take_rate, 0},
-    {"cc", 0, COMMAND_SEND, "NAME", "congestion control: auto or cubic (auto)", take_congestion, 0},
+    {"cc", 0, COMMAND_SEND, "NAME",
+     "congestion control: auto, cubic, bbr, or background, which\nyields to all other traffic (auto)",
+     take_congestion, 0},
     {"timeout", 0, BOTH, "SEC",
      "silence after which the other side counts as gone (30);\n"
      "connecting gives up after 10 at the latest",
@@ -171,7 +179,7 @@ const struct row option_rows[] = {
      take_max_files, 0},
     {"min-rate", 0, COMMAND_RECV, "RATE",
      "end a session that brings less than this a second over\n"
-     "a minute; 0: never (100B)",
+     "a minute, or less with a short --timeout; 0: never (100B)",
      take_min_rate, 0},
     {"no-sandbox", 0, COMMAND_RECV, NULL, "do not confine this process to DIR and to what it needs",
      FLAG(no_sandbox)},

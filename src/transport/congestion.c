@@ -23,6 +23,13 @@ void congestion_init(struct congestion *cc, const struct congestion_ops *ops, si
   ops->init(cc);
 }
 
+void congestion_start(struct congestion *cc, const struct congestion_ops *ops, uint64_t now_ns,
+                      uint64_t smoothed_ns, uint64_t seed) {
+  congestion_init(cc, ops, cc->datagram_bytes);
+  delivery_init(&cc->delivery, now_ns);
+  if (ops->start) ops->start(cc, now_ns, smoothed_ns, seed);
+}
+
 void congestion_set_datagram_bytes(struct congestion *cc, size_t datagram_bytes) {
   assert(datagram_bytes > 0);
   bool is_untouched = cc->threshold == UINT64_MAX && cc->window == initial_window(cc->datagram_bytes);
@@ -30,4 +37,5 @@ void congestion_set_datagram_bytes(struct congestion *cc, size_t datagram_bytes)
   if (is_untouched) cc->window = initial_window(datagram_bytes);
   if (cc->window < CONGESTION_DATAGRAMS_MIN * cc->datagram_bytes)
     cc->window = CONGESTION_DATAGRAMS_MIN * cc->datagram_bytes;
+  if (cc->ops->on_datagram_bytes) cc->ops->on_datagram_bytes(cc);
 }

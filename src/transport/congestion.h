@@ -6,21 +6,26 @@
 #ifndef TRANSPORT_CONGESTION_H
 #define TRANSPORT_CONGESTION_H
 
+#include "transport/bbr.h"
 #include "transport/hystart.h"
+#include "transport/ledbat.h"
 #include "transport/rtt.h"
 
 enum { CONGESTION_DATAGRAMS_MIN = 2 }; /* the window never falls below: RFC 9002 section 7.2 */
 
 struct congestion_ack {
   uint64_t now_ns;
-  uint64_t bytes_acked;     /* newly acknowledged by this frame */
-  uint64_t bytes_in_flight; /* before this frame took effect */
-  uint64_t largest_acked;   /* packet number */
-  uint64_t largest_sent_ns; /* when that packet was sent */
-  uint64_t next_number;     /* the packet number that will be sent next: rounds are counted by it */
-  const struct rtt *rtt;    /* after this frame's sample */
-  bool has_sample;          /* this frame gave an RTT sample */
-  bool app_limited;         /* the window was not what held the sender back */
+  uint64_t bytes_acked;             /* newly acknowledged by this frame */
+  uint64_t bytes_in_flight;         /* before this frame took effect */
+  uint64_t largest_acked;           /* packet number */
+  uint64_t largest_sent_ns;         /* when that packet was sent */
+  uint64_t next_number;             /* the packet number that will be sent next: rounds are counted by it */
+  const struct rtt *rtt;            /* after this frame's sample */
+  const struct rate_sample *sample; /* finished; only for controllers that ask for it */
+  uint64_t bytes_in_flight_after;   /* what is left of it, losses taken off too */
+  uint64_t held_bytes;              /* what the peer was asked to let arrive before it acknowledges */
+  bool has_sample;                  /* this frame gave an RTT sample */
+  bool app_limited;                 /* the window was not what held the sender back */
 };
 
 struct congestion_loss {
@@ -57,17 +62,27 @@ struct congestion {
   uint64_t threshold;        /* slow start ends here; UINT64_MAX at first */
   uint64_t rate_bytes_per_s; /* pacing rate; 0 before the first RTT sample: the first window is one burst */
   uint64_t datagram_bytes;   /* current size of a full datagram */
+  struct delivery delivery;  /* what was delivered and lost so far; kept where the controller samples rates */
   union {
     struct cubic cubic;
+    struct bbr bbr;
+    struct ledbat ledbat;
   };
 };
 
 struct congestion_ops {
   const char *name;
+  bool samples_rate; /* wants struct delivery kept, and a sample with each acknowledgement */
   void (*init)(struct congestion *cc);
+  /* Once the path's round trip is known, before any data was sent. NULL: no need. */
+  void (*start)(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed);
+  /* cc->datagram_bytes has changed. NULL: no need. */
+  void (*on_datagram_bytes)(struct congestion *cc);
   /* A packet that counts in flight; `bytes_in_flight` with it. */
   void (*on_sent)(struct congestion *cc, uint64_t now_ns, uint64_t bytes_in_flight, size_t size);
   void (*on_ack)(struct congestion *cc, const struct congestion_ack *ack);
+  /* Each packet declared lost, before the batch of on_loss; cc->delivery counts it already. NULL: no need. */
+  void (*on_packet_lost)(struct congestion *cc, const struct bbr_lost *lost);
   /* Losses found by one event, or a rise of the peer's CE count (bytes_lost 0, largest_lost the largest
    * acked). */
   void (*on_loss)(struct congestion *cc, const struct congestion_loss *loss);
@@ -75,10 +90,13 @@ struct congestion_ops {
   void (*on_spurious_loss)(struct congestion *cc, uint64_t now_ns);
 };
 
-extern const struct congestion_ops congestion_cubic;
+extern const struct congestion_ops congestion_cubic, congestion_bbr, congestion_background;
 
 /* The window at the start: RFC 9002 section 7.2. */
 void congestion_init(struct congestion *cc, const struct congestion_ops *ops, size_t datagram_bytes);
+/* Takes another controller, at the start of the sending. `seed`: for whatever is to differ between flows. */
+void congestion_start(struct congestion *cc, const struct congestion_ops *ops, uint64_t now_ns,
+                      uint64_t smoothed_ns, uint64_t seed);
 /* The path's size changed: a window still at its start follows it, any other only keeps its minimum. */
 void congestion_set_datagram_bytes(struct congestion *cc, size_t datagram_bytes);
 

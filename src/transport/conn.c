@@ -165,6 +165,22 @@ static enum protection_suite weakest_of(uint64_t offers) {
   return (enum protection_suite)(offers & ~(offers - 1));
 }
 
+/* By now the handshake has shown the path's round trip. `auto`: within a LAN the queues are short, their
+ * losses are told at once, and CUBIC is the faster; on a longer path loss need not mean congestion, and BBR
+ * asks the path what it delivers. Who only answers needs neither. */
+static void choose_congestion(struct conn *conn, uint64_t now_ns) {
+  static const struct congestion_ops *const kinds[] = {[CONGESTION_CUBIC] = &congestion_cubic,
+                                                       [CONGESTION_BBR] = &congestion_bbr,
+                                                       [CONGESTION_BACKGROUND] = &congestion_background};
+  enum congestion_kind kind = conn->role == ROLE_CLIENT ? conn->config.congestion : CONGESTION_CUBIC;
+  if (kind == CONGESTION_AUTO)
+    kind = conn->rtt.sampled && conn->rtt.min_ns >= LONG_PATH_RTT_NS ? CONGESTION_BBR : CONGESTION_CUBIC;
+  if (kind == CONGESTION_CUBIC) return;
+  congestion_start(&conn->congestion, kinds[kind], now_ns, conn->rtt.sampled ? conn->rtt.smoothed_ns : 0,
+                   prng_next(&conn->prng));
+  pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
+}
+
 static void establish(struct conn *conn, uint64_t now_ns) {
   size_t size;
   const uint8_t *bytes = conn->crypto.ops->peer_params(conn->crypto.state, &size);
@@ -196,6 +212,7 @@ static void establish(struct conn *conn, uint64_t now_ns) {
   if (conn->peer_params.datagram_bytes_max < conn->mtu.ceiling)
     mtu_probe_init(&conn->mtu, conn->mtu.current, conn->peer_params.datagram_bytes_max);
   conn_set_state(conn, CONN_ESTABLISHED);
+  choose_congestion(conn, now_ns);
   if (conn->role == ROLE_CLIENT) {
     conn->established_event = true;
     conn->ping_pending = true; /* the server waits for a sign that its answer came */
@@ -236,12 +253,14 @@ void conn_renew_keys(struct conn *conn, uint64_t now_ns) {
   const struct crypto_ops *ops = conn->crypto.ops;
   uint64_t next = conn->spaces[LEVEL_DATA].sent.next;
   uint64_t phase = ops->send_phase(conn->crypto.state);
+  if (key_update_is_spent(&conn->keys, next)) {
+    conn_fail(conn, now_ns, CLOSE_KEYS, "the keys are used up");
+    return;
+  }
   if (phase < conn->keys.recv_phase || key_update_is_due(&conn->keys, next, now_ns)) {
     ops->renew_keys(conn->crypto.state);
     if (ops->send_phase(conn->crypto.state) == phase) return; /* short of memory: tried again */
     key_update_on_renewed(&conn->keys, next, now_ns, conn_probe_timeout_ns(conn));
-  } else if (key_update_is_spent(&conn->keys, next)) {
-    conn_fail(conn, now_ns, CLOSE_KEYS, "the keys are used up");
   }
 }
 
@@ -432,6 +451,7 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->window_bytes = conn->congestion.window;
   stats->in_flight_bytes = conn->spaces[LEVEL_DATA].sent.bytes_in_flight;
   stats->rate_bytes_per_s = conn->congestion.rate_bytes_per_s;
+  stats->congestion = conn->congestion.ops->name;
   stats->datagram_bytes = conn->mtu.current;
   stats->control_bytes_received = conn->control_in.in_order;
   stats->protection = conn->protection;

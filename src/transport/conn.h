@@ -36,6 +36,7 @@ enum {
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
+#define LONG_PATH_RTT_NS (2 * NS_PER_MS) /* from here on `auto` does without CUBIC */
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
@@ -74,6 +75,7 @@ struct conn {
   struct key_update keys;
   uint64_t versions_at_ns; /* client: heard that the server speaks other versions only; TIME_NEVER */
   struct prng prng;
+  uint64_t challenges_made;
 
   struct space spaces[CRYPTO_LEVELS];
   struct path path;

@@ -243,6 +243,16 @@ static bool is_from_peer(const struct conn *conn, const struct packet *packet) {
   return !is_long || !knows_peer || cid_equal(&packet->source, &conn->peer_cid);
 }
 
+/* Numbers that show nothing of the next ones: who could guess them could have any address validated. */
+static uint64_t next_challenge(struct conn *conn) {
+  uint8_t key[MAC_KEY_BYTES] = {0}, mac[MAC_BYTES];
+  uint64_t challenge, number = ++conn->challenges_made;
+  memcpy(key, &conn->config.seed, sizeof(conn->config.seed));
+  crypto_mac(key, &number, sizeof(number), mac);
+  memcpy(&challenge, mac, sizeof(challenge));
+  return challenge;
+}
+
 /* An authentic packet: what it tells about the peer itself. */
 static void learn_from(struct conn *conn, const struct arrival *arrival, const struct packet *packet,
                        const struct address *from, size_t size, bool is_newest) {
@@ -260,7 +270,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
     path_on_validated(&conn->path);
   if (arrival->level == LEVEL_HANDSHAKE) conn_drop_space(conn, LEVEL_INITIAL); /* the client has our answer */
   if (!same_address && is_newest && arrival->level == LEVEL_DATA) {
-    path_on_new_address(&conn->path, arrival->now_ns, from, prng_next(&conn->prng));
+    path_on_new_address(&conn->path, arrival->now_ns, from, next_challenge(conn));
     path_on_received(&conn->path, size);
   }
   if (arrival->level == LEVEL_DATA && !conn->confirmed && conn->state == CONN_ESTABLISHED) {

@@ -47,6 +47,19 @@ static void build_begin(struct build *build, struct conn *conn, uint64_t now_ns,
   writer_init(&build->payload, datagram + build->header_size, limit - around);
 }
 
+/* Path MTU probes weigh nothing in flight, and nobody measures by them. */
+static void note_sent(struct conn *conn, const struct sent_packet *record, size_t size) {
+  struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
+  struct congestion *cc = &conn->congestion;
+  uint64_t rate = cc->rate_bytes_per_s;
+  cc->ops->on_sent(cc, record->sent_ns, sent->bytes_in_flight, size);
+  if (cc->rate_bytes_per_s != rate)
+    pacer_set_rate(&conn->pacer, record->sent_ns, cc->rate_bytes_per_s, conn->mtu.current);
+  if (!cc->ops->samples_rate || record->flags & SENT_MTU_PROBE) return;
+  delivery_on_sent(&cc->delivery, record->sent_ns, sent->bytes_in_flight - size, size,
+                   sent_packets_stamp(sent, sent->next - 1));
+}
+
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
 static size_t build_finish(struct build *build, struct conn *conn, const uint8_t *payload,
                            size_t payload_size) {
@@ -78,9 +91,9 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
   if (build->record.flags & SENT_ELICITING) {
     if (space->probes_owed > 0) space->probes_owed--;
     if (build->level == LEVEL_DATA) {
-      conn->congestion.ops->on_sent(&conn->congestion, build->record.sent_ns, space->sent.bytes_in_flight,
-                                    size);
-      pacer_on_sent(&conn->pacer, build->record.sent_ns, size);
+      note_sent(conn, &build->record, size);
+      /* A jumbo probe would hold back all that is small for many datagrams' time. */
+      if (!(build->record.flags & SENT_MTU_PROBE)) pacer_on_sent(&conn->pacer, build->record.sent_ns, size);
     }
   }
   return size;
@@ -324,6 +337,9 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
   if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit);
   conn->app_limited = size == 0 && permission == MAY_SEND;
+  bool has_window = space->sent.bytes_in_flight + conn->mtu.current <= conn->congestion.window;
+  if (conn->app_limited && has_window && conn->congestion.ops->samples_rate)
+    delivery_on_app_limited(&conn->congestion.delivery, space->sent.bytes_in_flight);
   return size;
 }
 

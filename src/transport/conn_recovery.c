@@ -42,6 +42,20 @@ struct lost_batch {
   uint64_t run_first_ns, run_next; /* losses of consecutive numbers: the sign of persistent congestion */
 };
 
+static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct sent_packet *packet,
+                             uint64_t number) {
+  struct congestion *cc = &conn->congestion;
+  if (!cc->ops->samples_rate) return;
+  delivery_on_lost(&cc->delivery, packet->size);
+  cc->ops->on_packet_lost(
+      cc, &(struct bbr_lost){.now_ns = now_ns,
+                             .number = number,
+                             .size = packet->size,
+                             .sent_ns = packet->sent_ns,
+                             .stamp = sent_packets_stamp(&conn->spaces[LEVEL_DATA].sent, number),
+                             .delivery = &cc->delivery});
+}
+
 static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                         struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
   struct sent_packets *sent = &conn->spaces[level].sent;
@@ -63,6 +77,7 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
     batch->event.persistent = true;
   if (level != LEVEL_DATA) return;
+  tell_packet_lost(conn, now_ns, packet, number);
   if (number >= conn->episode_end) {
     conn->episode_lost = conn->episode_spurious = 0;
     conn->episode_first = number;
@@ -125,14 +140,19 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
 
 /* Settles the packets of one run of numbers never acknowledged before. */
 static void ack_run(struct conn *conn, enum crypto_level level, const struct range *run,
-                    struct congestion_ack *event) {
+                    struct congestion_ack *event, struct rate_sample *sample) {
   struct sent_packets *sent = &conn->spaces[level].sent;
+  bool samples = level == LEVEL_DATA && conn->congestion.ops->samples_rate;
   for (uint64_t number = run->first; number < run->end; number++) {
     struct sent_packet *packet = sent_packets_find(sent, number);
     if (!packet || packet->state == SENT_ACKED) continue;
     bool in_flight =
         packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_MOVED;
-    if (in_flight && !(packet->flags & SENT_MTU_PROBE)) event->bytes_acked += packet->size;
+    bool counts = in_flight && !(packet->flags & SENT_MTU_PROBE);
+    if (counts) event->bytes_acked += packet->size;
+    if (counts && samples)
+      delivery_on_acked(&conn->congestion.delivery, sample, event->now_ns, sent_packets_stamp(sent, number),
+                        packet->sent_ns, packet->size);
     if (in_flight && (event->largest_sent_ns == 0 || number > event->largest_acked)) {
       event->largest_acked = number;
       event->largest_sent_ns = packet->sent_ns;
@@ -182,11 +202,13 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
                                  .next_number = space->sent.next,
                                  .rtt = &conn->rtt,
                                  .app_limited = conn->app_limited};
+  struct rate_sample sample;
+  delivery_begin(&conn->congestion.delivery, &sample);
   for (uint32_t i = 0; i < ack->range_count; i++) {
     uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
     struct range run;
     for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end)
-      ack_run(conn, level, &run, &event);
+      ack_run(conn, level, &run, &event, &sample);
     sent_packets_remember(&space->sent, ack->ranges[i].first, end);
   }
   sample_rtt(conn, level, ack, &event);
@@ -194,6 +216,11 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (event.bytes_acked > 0 && level == LEVEL_DATA) {
+    event.bytes_in_flight_after = space->sent.bytes_in_flight;
+    event.held_bytes = conn->ack_packets_told * conn->mtu.current;
+    event.sample = &sample;
+    if (conn->congestion.ops->samples_rate)
+      delivery_finish(&conn->congestion.delivery, &sample, conn->rtt.sampled ? conn->rtt.min_ns : UINT64_MAX);
     conn->congestion.ops->on_ack(&conn->congestion, &event);
     pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
     tune_ack_frequency(conn);

@@ -14,21 +14,29 @@ int sent_packets_init(struct sent_packets *sent, uint32_t capacity, uint32_t pie
   *sent = (struct sent_packets){.mask = capacity - 1, .lost_mask = lost_capacity - 1};
   ranges_init(&sent->acked, sent->acked_storage, SENT_ACKED_RANGES_MAX);
   sent->ring = calloc(capacity, sizeof(*sent->ring));
+  sent->stamps = calloc(capacity, sizeof(*sent->stamps));
   sent->lost = calloc(lost_capacity, sizeof(*sent->lost));
-  if (sent->ring && sent->lost) return 0;
+  if (sent->ring && sent->stamps && sent->lost) return 0;
   sent_packets_clear(sent);
   return ERR_NO_MEMORY;
 }
 
 void sent_packets_clear(struct sent_packets *sent) {
   free(sent->ring);
+  free(sent->stamps);
   free(sent->lost);
   sent->ring = NULL;
+  sent->stamps = NULL;
   sent->lost = NULL;
 }
 
 static struct sent_packet *at(const struct sent_packets *sent, uint64_t number) {
   return &sent->ring[number & sent->mask];
+}
+
+struct delivery_stamp *sent_packets_stamp(const struct sent_packets *sent, uint64_t number) {
+  assert(number < sent->next && number >= sent->tail);
+  return &sent->stamps[number & sent->mask];
 }
 
 static bool is_in_flight(const struct sent_packet *packet) {

@@ -6,6 +6,7 @@
 #ifndef TRANSPORT_SENT_PACKETS_H
 #define TRANSPORT_SENT_PACKETS_H
 
+#include "transport/delivery_rate.h"
 #include "udpcp/wire.h"
 
 enum { SENT_ACKED_RANGES_MAX = 256 };
@@ -52,6 +53,7 @@ struct lost_fragment {
 
 struct sent_packets {
   struct sent_packet *ring;
+  struct delivery_stamp *stamps; /* beside the ring, for controllers that sample rates */
   uint32_t mask, lost_mask;
   uint64_t tail;  /* lowest number still in the ring */
   uint64_t first; /* no packet below this is in flight */
@@ -80,6 +82,8 @@ bool sent_packets_is_full(const struct sent_packets *sent);
 void sent_packets_add(struct sent_packets *sent, const struct sent_packet *packet);
 /* NULL when the number was never sent or has left the ring. */
 struct sent_packet *sent_packets_find(const struct sent_packets *sent, uint64_t number);
+/* What the packet remembers of the delivery before it; its number must be in the ring. */
+struct delivery_stamp *sent_packets_stamp(const struct sent_packets *sent, uint64_t number);
 /* Takes a packet out of flight and gives it its last state. */
 void sent_packets_settle(struct sent_packets *sent, struct sent_packet *packet, enum sent_state state);
 /* The lowest packet in flight, NULL when there is none. */

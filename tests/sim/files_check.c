@@ -118,6 +118,10 @@ static void check_stand(const struct tree *tree, const struct tree_file *file, b
           "file %u", file->number);
   require(tree->verdict, !is_sink_alive || file->stand != STAND_PART, "no part file is left", "file %u",
           file->number);
+}
+
+/* Of a machine that was switched off nobody asks it. */
+static void check_closed(const struct tree *tree, const struct tree_file *file) {
   require(tree->verdict, file->opens == 0, "all files are closed", "file %u at the source", file->number);
 }
 
@@ -173,8 +177,10 @@ void tree_check(struct tree *tree, const struct world *world, unsigned number) {
   bool is_sink_alive = !world->is_dead[SERVER];
   if (end && !world->is_dead[CLIENT]) check_outcome(tree, end);
   if (partner && is_sink_alive) check_outcome(tree, partner);
-  for (uint32_t i = 0; i < tree->count; i++)
+  for (uint32_t i = 0; i < tree->count; i++) {
     check_stand(tree, &tree->files[i], is_sink_alive);
+    if (!world->is_dead[CLIENT]) check_closed(tree, &tree->files[i]);
+  }
   if (world->scenario->expect != EXPECT_COMPLETE || !partner || client->has_moved_early) return;
   require(tree->verdict, tree->progress[CLIENT].outcome == OUTCOME_COMPLETE, "everybody ends well",
           "client: outcome %d, \"%s\"", (int)tree->progress[CLIENT].outcome, tree->progress[CLIENT].reason);

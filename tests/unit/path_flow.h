@@ -1,6 +1,6 @@
-/* path_flow: a sender for the path model of bottleneck.h: it has always something to send unless told otherwise,
- * obeys its controller's window and its pacing rate, and finds losses by three later packets or by silence.
- * Lost bytes are not sent again: what counts is what arrives. */
+/* path_flow: a sender for the path model of bottleneck.h: it has always something to send unless told
+ * otherwise, obeys its controller's window and its pacing rate, and finds losses by three later packets or by
+ * silence. Lost bytes are not sent again: what counts is what arrives. */
 #ifndef PATH_FLOW_H
 #define PATH_FLOW_H
 
@@ -119,8 +119,8 @@ static inline uint64_t flow_lose_below(struct flow *flow, uint64_t now_ns, uint6
     flow->lost++;
     bytes += FLOW_PACKET;
     delivery_on_lost(&flow->delivery, FLOW_PACKET);
-    struct bbr_lost lost = {now_ns,         flow->lowest,   FLOW_PACKET, packet->sent_ns,
-                            &packet->stamp, &flow->delivery};
+    struct bbr_lost lost = {now_ns,          flow->lowest,   FLOW_PACKET,
+                            packet->sent_ns, &packet->stamp, &flow->delivery};
     if (flow->kind == FLOW_BBR) bbr_on_lost(&flow->bbr, &lost);
     if (flow->kind == FLOW_LEDBAT) ledbat_on_lost(&flow->ledbat, now_ns, packet->sent_ns);
   }

@@ -60,6 +60,7 @@ static struct conn *new_end(struct world *world, enum crypto_role role) {
                                .peer = role == ROLE_CLIENT ? server_address : client_address,
                                .window_bytes = setup.window_bytes,
                                .protection = PROTECT_CHECKSUM,
+                               .congestion = CONGESTION_CUBIC, /* whose window the cases know */
                                .datagram_bytes_max = setup.datagram_bytes_max,
                                .idle_timeout_ns = setup.idle_ns[role == ROLE_SERVER],
                                .handshake_timeout_ns = 3 * NS_PER_S,

@@ -131,8 +131,8 @@ static void complaints_name_option_and_value(void) {
       {COMMAND_SEND, {"-pssh"}, "--port: 'ssh' is not a port"},
       {COMMAND_SEND, {"--timeout", "0"}, "--timeout: '0' is not a time"},
       {COMMAND_SEND, {"--bwlimit", "800"}, "--bwlimit: '800' does not say bits or bytes"},
-      {COMMAND_SEND, {"--cc", "bbr"}, "--cc: 'bbr' is not built in yet"},
-      {COMMAND_SEND, {"--cc", "reno"}, "--cc: 'reno' is not auto or cubic"},
+      {COMMAND_SEND, {"--cc", "bbr2"}, "--cc: 'bbr2' is not auto, cubic, bbr or background"},
+      {COMMAND_SEND, {"--cc", "reno"}, "--cc: 'reno' is not auto, cubic, bbr or background"},
       {COMMAND_SEND, {"--bwlimit", "999B"}, "--bwlimit: '999B' is too little: at least 1kB"},
       {COMMAND_SEND, {"--protect", "none"}, "--protect: 'none' is not aead, mac or checksum"},
       {COMMAND_RECV, {"--protect", ""}, "--protect: '' is not aead, mac or checksum"},
@@ -196,6 +196,36 @@ static void the_environment_counts_below_the_command_line(void) {
     unsetenv(names[i]);
 }
 
+/* Each of the two ways to say who may send excludes the other: what is typed takes its place. */
+static void what_is_typed_says_who_may_send(void) {
+  struct options options;
+  setenv("UDPCP_PSK_FILE", "k", 1);
+  CU_ASSERT(RECV("d") == 0 && options.psk_file && !options.authorized);
+  CU_ASSERT(RECV("--authorized", "list", "d") == 0 && options.authorized && !options.psk_file);
+  CU_ASSERT(RECV("--authorized", "list", "--psk-file", "k", "d") == 0);
+  CU_ASSERT(options.authorized && options.psk_file); /* a contradiction, for others to judge */
+  unsetenv("UDPCP_PSK_FILE");
+  setenv("UDPCP_AUTHORIZED", "list", 1);
+  CU_ASSERT(RECV("--psk-file", "k", "d") == 0 && options.psk_file && !options.authorized);
+  unsetenv("UDPCP_AUTHORIZED");
+}
+
+/* As when another variable was to fill it and is not set. */
+static void an_empty_variable_opens_nothing(void) {
+  static const char *const names[] = {"UDPCP_PSK_FILE", "UDPCP_AUTHORIZED", "UDPCP_ALLOW"};
+  struct options options;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    setenv(names[i], "", 1);
+    CU_ASSERT_EQUAL(RECV("d"), ERR_MALFORMED);
+    CU_ASSERT_NSTRING_EQUAL(options.problem, names[i], strlen(names[i]));
+    unsetenv(names[i]);
+  }
+  setenv("UDPCP_STRICT", "", 1);
+  CU_ASSERT_EQUAL(SEND("f", "h"), ERR_MALFORMED);
+  CU_ASSERT_EQUAL(RECV("d"), 0); /* not of this command */
+  unsetenv("UDPCP_STRICT");
+}
+
 static void a_datagram_is_the_path_less_its_headers(void) {
   struct options options;
   CU_ASSERT_EQUAL(SEND("f", "h"), 0);
@@ -211,4 +241,5 @@ UNIT_MAIN(UNIT_CASE(defaults_are_as_documented), UNIT_CASE(options_stand_anywher
           UNIT_CASE(every_value_lands_in_its_place), UNIT_CASE(security_options_land_in_their_places),
           UNIT_CASE(allow_is_a_list), UNIT_CASE(complaints_name_option_and_value),
           UNIT_CASE(the_environment_counts_below_the_command_line),
+          UNIT_CASE(what_is_typed_says_who_may_send), UNIT_CASE(an_empty_variable_opens_nothing),
           UNIT_CASE(a_datagram_is_the_path_less_its_headers))

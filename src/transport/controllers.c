@@ -1,0 +1,129 @@
+/* controllers: BBRv3 and LEDBAT++ behind the interface that CUBIC was written for. They keep window and rate
+ * themselves; after each event the connection's copy is taken from them. */
+#include "transport/congestion.h"
+
+static void no_init(struct congestion *cc) { (void)cc; }
+
+/* ---- BBRv3 ---- */
+
+static void take_bbr(struct congestion *cc) {
+  cc->window = cc->bbr.window;
+  cc->rate_bytes_per_s = cc->bbr.rate_bytes_per_s;
+}
+
+static void start_bbr(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed) {
+  bbr_init(&cc->bbr, now_ns, cc->datagram_bytes, cc->window, smoothed_ns, seed);
+  take_bbr(cc);
+}
+
+static void bbr_datagram_bytes(struct congestion *cc) {
+  bbr_set_datagram_bytes(&cc->bbr, cc->datagram_bytes);
+  if (cc->window > cc->bbr.window && cc->bbr.window == cc->bbr.initial_window) /* nothing was sent yet */
+    cc->bbr.window = cc->bbr.initial_window = cc->window;
+  take_bbr(cc);
+}
+
+static void bbr_sent(struct congestion *cc, uint64_t now_ns, uint64_t bytes_in_flight, size_t size) {
+  bbr_on_sent(&cc->bbr, now_ns, &cc->delivery, bytes_in_flight, size);
+  take_bbr(cc);
+}
+
+static void bbr_packet_lost(struct congestion *cc, const struct bbr_lost *lost) {
+  bbr_on_lost(&cc->bbr, lost);
+}
+
+static void bbr_acked(struct congestion *cc, const struct congestion_ack *ack) {
+  const struct bbr_ack event = {.now_ns = ack->now_ns,
+                                .bytes_in_flight = ack->bytes_in_flight_after,
+                                .smoothed_ns = ack->rtt->sampled ? ack->rtt->smoothed_ns : 0,
+                                .held_bytes = ack->held_bytes,
+                                .sample = ack->sample,
+                                .delivery = &cc->delivery};
+  bbr_on_ack(&cc->bbr, &event);
+  take_bbr(cc);
+}
+
+static void bbr_lost_batch(struct congestion *cc, const struct congestion_loss *loss) {
+  if (loss->persistent) bbr_on_persistent_congestion(&cc->bbr, loss->now_ns, loss->bytes_in_flight);
+  take_bbr(cc);
+}
+
+static void bbr_spurious_loss(struct congestion *cc, uint64_t now_ns) {
+  bbr_on_spurious_loss(&cc->bbr, now_ns, &cc->delivery);
+  take_bbr(cc);
+}
+
+const struct congestion_ops congestion_bbr = {
+    .name = "bbr",
+    .samples_rate = true,
+    .init = no_init,
+    .start = start_bbr,
+    .on_datagram_bytes = bbr_datagram_bytes,
+    .on_sent = bbr_sent,
+    .on_packet_lost = bbr_packet_lost,
+    .on_ack = bbr_acked,
+    .on_loss = bbr_lost_batch,
+    .on_spurious_loss = bbr_spurious_loss,
+};
+
+/* ---- LEDBAT++ ---- */
+
+static void take_ledbat(struct congestion *cc) {
+  cc->window = cc->ledbat.window;
+  cc->rate_bytes_per_s = cc->ledbat.rate_bytes_per_s;
+}
+
+static void start_ledbat(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed) {
+  (void)smoothed_ns, (void)seed;
+  ledbat_init(&cc->ledbat, now_ns, cc->datagram_bytes);
+  take_ledbat(cc);
+}
+
+static void ledbat_datagram_bytes(struct congestion *cc) {
+  ledbat_set_datagram_bytes(&cc->ledbat, cc->datagram_bytes);
+  take_ledbat(cc);
+}
+
+static void ledbat_sent(struct congestion *cc, uint64_t now_ns, uint64_t bytes_in_flight, size_t size) {
+  (void)cc, (void)now_ns, (void)bytes_in_flight, (void)size;
+}
+
+static void ledbat_packet_lost(struct congestion *cc, const struct bbr_lost *lost) {
+  ledbat_on_lost(&cc->ledbat, lost->now_ns, lost->sent_ns);
+  take_ledbat(cc);
+}
+
+static void ledbat_acked(struct congestion *cc, const struct congestion_ack *ack) {
+  const struct ledbat_ack event = {.now_ns = ack->now_ns,
+                                   .bytes_acked = ack->bytes_acked,
+                                   .rtt_ns = ack->sample->rtt_ns,
+                                   .smoothed_ns = ack->rtt->sampled ? ack->rtt->smoothed_ns : 0,
+                                   .sent_ns = ack->sample->sent_ns,
+                                   .app_limited = ack->app_limited};
+  ledbat_on_ack(&cc->ledbat, &event);
+  take_ledbat(cc);
+}
+
+static void ledbat_lost_batch(struct congestion *cc, const struct congestion_loss *loss) {
+  if (loss->persistent) ledbat_on_persistent_congestion(&cc->ledbat, loss->now_ns);
+  take_ledbat(cc);
+}
+
+static void ledbat_spurious_loss(struct congestion *cc, uint64_t now_ns) {
+  (void)now_ns;
+  ledbat_on_spurious_loss(&cc->ledbat);
+  take_ledbat(cc);
+}
+
+const struct congestion_ops congestion_background = {
+    .name = "background",
+    .samples_rate = true,
+    .init = no_init,
+    .start = start_ledbat,
+    .on_datagram_bytes = ledbat_datagram_bytes,
+    .on_sent = ledbat_sent,
+    .on_packet_lost = ledbat_packet_lost,
+    .on_ack = ledbat_acked,
+    .on_loss = ledbat_lost_batch,
+    .on_spurious_loss = ledbat_spurious_loss,
+};
