@@ -93,9 +93,14 @@ struct identity; /* an Ed25519 key pair */
 int shared_key_make(const char *path);
 /* ERR_EXPOSED when others than its owner may read the file or it is not ours; ERR_MALFORMED. */
 int shared_key_read(const char *path, struct shared_key *key);
-/* Reads the identity at `path`, or makes one there, with its folder, at first use. Errors as above. NULL and
- * *error. */
-struct identity *identity_open(const char *path, int *error);
+/* A key that only holders of this one can make, for telling machines apart (proto/wire.md section 6). */
+void shared_key_machine(const struct shared_key *key, uint8_t machine[KEY_BYTES]);
+/* Reads the identity at `path`. Errors as above. NULL and *error. */
+struct identity *identity_read(const char *path, int *error);
+/* The same, or makes one there, with its folder, at first use; *is_new tells which. */
+struct identity *identity_open(const char *path, bool *is_new, int *error);
+/* A new identity, in memory alone. NULL when out of memory or randomness. */
+struct identity *identity_new(void);
 void identity_free(struct identity *identity); /* wipes; takes NULL */
 void identity_public_key(const struct identity *identity, struct public_key *key);
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
@@ -103,11 +108,19 @@ bool public_key_equal(const struct public_key *a, const struct public_key *b);
 void public_key_text(const struct public_key *key, char text[PUBLIC_KEY_TEXT_BYTES]);
 void public_key_fingerprint(const struct public_key *key, char text[FINGERPRINT_TEXT_BYTES]);
 
+/* A public key that a server believes, and what its owner's proofs are keyed by: that is asked for with every
+ * first packet, so it is derived once. */
+struct believed {
+  struct public_key key;
+  uint8_t proof_key[KEY_BYTES];
+};
+void believed_init(struct believed *believed, const struct public_key *key);
+
 /* The keys in an authorized file: one "ed25519 BASE64 [comment]" a line; empty lines and those that begin
- * with # count for nothing. Allocates *keys. ERR_MALFORMED and *line; ERR_EXPOSED when others may write it.
+ * with # count for nothing. Allocates *list. ERR_MALFORMED and *line; ERR_EXPOSED when others may write it.
  */
 enum { AUTHORIZED_MAX = 1024 };
-int authorized_read(const char *path, struct public_key **keys, size_t *count, unsigned *line);
+int authorized_read(const char *path, struct believed **list, size_t *count, unsigned *line);
 
 /* The keys of receivers met before: one "HOST ed25519 BASE64" a line, "[HOST]:PORT" where the port is not
  * the usual one. `host` as known_name has written it. */
@@ -126,9 +139,9 @@ int known_add(const char *path, const char *name, const struct public_key *key);
 /* ---- TLS 1.3 (RFC 8446) as RFC 9001 carries it ---- */
 /* One for a process; what it points to is borrowed and must outlive every connection made with it. */
 struct tls_config {
-  const struct shared_key *shared;   /* who holds it is believed, on both sides; else: */
-  const struct identity *identity;   /* ours */
-  const struct public_key *believed; /* server: clients must prove to be one of these; NULL: anyone may be */
+  const struct shared_key *shared; /* who holds it is believed, on both sides; else: */
+  const struct identity *identity; /* ours */
+  const struct believed *believed; /* server: clients must prove to be one of these; NULL: anyone may be */
   size_t believed_count;
   /* Asked once for the peer's key, when it has been proven; NULL: nobody asks. 0 or ERR_UNTRUSTED. */
   int (*judge)(void *context, const struct public_key *key);
@@ -141,6 +154,9 @@ bool crypto_tls_is_proven(const struct tls_config *config, const uint8_t *bytes,
                           const uint8_t proof[PROOF_BYTES]);
 /* The peer's public key, when the handshake is complete; false with a shared key. */
 bool crypto_tls_peer(const struct crypto *crypto, struct public_key *key);
+
+/* The library beneath writes nothing anywhere, whatever it finds in the environment. To be called first. */
+void crypto_guard(void);
 
 /* HMAC-SHA-256 cut to 16 bytes, for address validation tokens (proto/transport.md section 3). */
 enum { MAC_KEY_BYTES = 32, MAC_BYTES = 16 };

@@ -22,12 +22,19 @@ static const char id_help[] =
     "Prints this machine's public key as a line for a file of authorized keys; makes the identity at first\n"
     "use. Its fingerprint and its file are told on stderr.\n";
 
+struct usage {
+  const char *help;
+  int arguments_max;
+};
+static const struct usage keygen_usage = {keygen_help, 1}, id_usage = {id_help, 0};
+
 /* Takes the arguments but options apart. True: go on, with `*argument` set or NULL; else leave with *status.
  */
-static bool read_arguments(int argc, char **argv, const char *help, const char **argument,
+static bool read_arguments(int argc, char **argv, const struct usage *usage, const char **argument,
                            enum exit_status *status) {
   bool has_ended = false; /* the options */
-  int arguments_max = help == keygen_help, count = 0;
+  int count = 0;
+  struct shown shown;
   *argument = NULL;
   for (int i = 1; i < argc; i++) {
     const char *word = argv[i];
@@ -35,11 +42,12 @@ static bool read_arguments(int argc, char **argv, const char *help, const char *
       has_ended = true;
     } else if (!has_ended && (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)) {
       *status = EXIT_DONE;
-      fputs(help, stdout);
+      fputs(usage->help, stdout);
       return false;
-    } else if ((!has_ended && word[0] == '-') || !*word || ++count > arguments_max) {
+    } else if ((!has_ended && word[0] == '-') || !*word || ++count > usage->arguments_max) {
       *status = EXIT_USAGE;
-      say("%s: '%s' is not understood (`udpcp %s --help` tells more)", argv[0], trust_shown(word), argv[0]);
+      say("%s: '%s' is not understood (`udpcp %s --help` tells more)", argv[0], trust_shown(word, &shown),
+          argv[0]);
       return false;
     } else {
       *argument = word;
@@ -51,10 +59,11 @@ static bool read_arguments(int argc, char **argv, const char *help, const char *
 int command_keygen(int argc, char **argv) {
   enum exit_status status;
   const char *path;
-  if (!read_arguments(argc, argv, keygen_help, &path, &status)) return status;
+  struct shown buffer;
+  if (!read_arguments(argc, argv, &keygen_usage, &path, &status)) return status;
   if (!path) path = KEY_FILE_DEFAULT;
   int error = shared_key_make(path);
-  const char *shown = trust_shown(path);
+  const char *shown = trust_shown(path, &buffer);
   if (error == ERR_EXISTS)
     say("%s: is there already, and stays as it is (another name: udpcp keygen FILE)", shown);
   else if (error == ERR_EXPOSED)
@@ -83,10 +92,11 @@ int command_id(int argc, char **argv) {
   char owner[OWNER_BYTES];
   struct identity *identity;
   struct public_key key;
+  struct shown shown;
   enum exit_status status;
   const char *none;
   bool is_new;
-  if (!read_arguments(argc, argv, id_help, &none, &status)) return status;
+  if (!read_arguments(argc, argv, &id_usage, &none, &status)) return status;
   status = trust_open_identity(&identity, path, &is_new);
   if (status != EXIT_DONE) return status;
   identity_public_key(identity, &key);
@@ -94,7 +104,8 @@ int command_id(int argc, char **argv) {
   public_key_text(&key, text);
   public_key_fingerprint(&key, fingerprint);
   owner_text(owner);
-  say("%s%s, fingerprint %s", is_new ? "made this machine's identity: " : "", trust_shown(path), fingerprint);
+  say("%s%s, fingerprint %s", is_new ? "made this machine's identity: " : "", trust_shown(path, &shown),
+      fingerprint);
   if (printf("%s %s\n", text, owner) > 0 && fflush(stdout) == 0) return EXIT_DONE;
   say("standard output cannot be written");
   return EXIT_FILES;

@@ -146,6 +146,14 @@ static void on_moved(void *context, struct session *session, uint64_t now_ns) {
     report_take(&session->tally, &report, &receiving->options, who(session));
 }
 
+/* With --once a stranger who only shakes hands must not use up the one session. What came to nothing, and not
+ * by a wish or a failure of either end, was none: the receiver goes on waiting. */
+static bool counts(const struct progress *progress) {
+  bool is_broken = progress->outcome == OUTCOME_PROTOCOL || progress->outcome == OUTCOME_TIMEOUT ||
+                   progress->outcome == OUTCOME_REFUSED;
+  return !is_broken || progress->objects_done + progress->objects_had > 0;
+}
+
 /* The last line about a session, and its status where that counts. */
 static void conclude(struct receiving *receiving, struct session *session, uint64_t now_ns) {
   const struct options *options = &receiving->options;
@@ -159,7 +167,10 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   conn_get_stats(session->conn, &stats);
   report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
   if (!options->quiet && report_has_summary(&session->tally, &progress)) say("%s%s", who(session), text);
-  if (options->once && receiving->leave_ns == 0) {
+  if (!options->once || receiving->leave_ns != 0) return;
+  if (!counts(&progress)) {
+    say("%snothing was received, so this was not the one session: still waiting", who(session));
+  } else {
     receiving->status = report_status(&progress);
     pump_stop(receiving->pump);
   }

@@ -82,10 +82,6 @@ static int check_paths(struct sending *sending, char **paths, int count) {
 static enum exit_status resolve(struct sending *sending) {
   const char *why = "", *host = sending->target.host;
   text_escape((const uint8_t *)host, strlen(host), sending->host_shown, sizeof sending->host_shown);
-  if (sending->options.port == 0) {
-    say("--port: '0' is no port to send to");
-    return EXIT_USAGE;
-  }
   sending->address_count = address_resolve(host, sending->options.port, sending->options.family,
                                            sending->addresses, ADDRESSES_MAX, &why);
   if (sending->address_count > 0) return EXIT_DONE;
@@ -261,8 +257,7 @@ static enum exit_status conclude(struct sending *sending) {
   struct conn_stats stats;
   if (trust_is_refused(&sending->trust)) {
     say_status(NULL);
-    trust_say_refused(&sending->trust);
-    return EXIT_REFUSED;
+    return trust_say_refused(&sending->trust);
   }
   if (sending->is_interrupted) sending->progress.outcome = OUTCOME_INTERRUPTED;
   const char *end = report_outcome(&sending->progress, COMMAND_SEND, options->timeout_s, text);
@@ -374,12 +369,15 @@ int command_send(int argc, char **argv) {
     say("'%s' %s", shown, complaint);
     return EXIT_USAGE;
   }
+  if (options->port == 0) {
+    say("--port: '0' is no port to send to");
+    return EXIT_USAGE;
+  }
   path_count = check_paths(&sending, options->arguments, path_count);
   if (path_count == 0) return EXIT_FILES;
-  enum exit_status status = resolve(&sending);
-  if (status != EXIT_DONE) return status;
   sending.draws = !options->quiet && say_has_status();
-  status = trust_begin_send(&sending.trust, options, sending.target.host);
+  enum exit_status status = trust_begin_send(&sending.trust, options, sending.target.host);
+  if (status == EXIT_DONE) status = resolve(&sending);
   if (status == EXIT_DONE) status = send_paths(&sending, options->arguments, path_count);
   trust_end(&sending.trust);
   return status;

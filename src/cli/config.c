@@ -5,6 +5,8 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *home_folder(void) {
@@ -23,4 +25,15 @@ int config_path(const char *name, char path[CONFIG_PATH_BYTES]) {
   if (!base) return ERR_NOT_FOUND;
   int size = snprintf(path, CONFIG_PATH_BYTES, "%s%s/udpcp/%s", base, below, name);
   return size < CONFIG_PATH_BYTES ? 0 : ERR_NO_SPACE;
+}
+
+int config_check(char folder[CONFIG_PATH_BYTES]) {
+  struct stat found;
+  int error = config_path("", folder);
+  if (error) return error;
+  folder[strlen(folder) - 1] = 0;         /* the slash */
+  if (stat(folder, &found) < 0) return 0; /* whoever opens a file in it hears why */
+  bool is_ours = found.st_uid == geteuid() || found.st_uid == 0;
+  bool is_open = found.st_mode & (S_IWGRP | S_IWOTH) && !(found.st_mode & S_ISVTX);
+  return is_ours && !is_open ? 0 : ERR_EXPOSED;
 }

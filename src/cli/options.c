@@ -59,15 +59,26 @@ static const char *take(struct options *options, const struct row *row, const ch
   return NULL;
 }
 
+/* Who is believed hangs on these. Empty, as when another variable was to fill them and is not set, they would
+ * quietly let in more than was meant. */
+static bool says_who(const char *name) {
+  static const char *const names[] = {"psk-file", "authorized", "allow", "strict"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(names[i], name) == 0) return true;
+  return false;
+}
+
 static int read_environment(struct options *options) {
   for (size_t i = 0; i < OPTION_ROWS; i++) {
     char name[OPTION_NAME_BYTES];
     if (!(option_rows[i].commands & (int)options->command) || is_question(&option_rows[i])) continue;
     environment_name(option_rows[i].name, name);
     const char *value = getenv(name);
-    if (!value || !*value) continue;
+    if (!value || (!*value && !says_who(option_rows[i].name))) continue;
     const char *complaint = NULL;
-    if (option_rows[i].argument)
+    if (!*value)
+      complaint = "is empty: unset it, or give it a value";
+    else if (option_rows[i].argument)
       complaint = take(options, &option_rows[i], value);
     else if (yes_or_no(value) < 0)
       complaint = "is not yes or no";
@@ -154,8 +165,13 @@ int options_parse(struct options *options, enum command command, int argc, char 
                               .protection = PROTECT_AEAD,
                               .min_rate_bytes_per_s = SLOW_BYTES_PER_S_DEFAULT};
   int environment_error = read_environment(options);
+  const char *psk_file = options->psk_file, *authorized = options->authorized;
   options->is_typed = true;
   int error = read_command_line(options, argc, argv);
+  /* Each excludes the other: one that was typed replaces that of the environment. */
+  bool is_psk_typed = options->psk_file != psk_file, is_list_typed = options->authorized != authorized;
+  if (is_psk_typed && !is_list_typed) options->authorized = NULL;
+  if (is_list_typed && !is_psk_typed) options->psk_file = NULL;
   if (options->help || options->version) return 0;
   return error ? error : environment_error;
 }
@@ -195,7 +211,7 @@ static void print_help(enum command command) {
       "\nEvery option --foo-bar may be given as UDPCP_FOO_BAR in the environment; the command line wins.\n"
       "Exit status: 0 all is there, 1 usage or a file of keys, 5 refused or not the known key, 10 network,\n"
       "11 files, 12 protocol, 20 interrupted, 23 some files failed, 24 some changed or vanished while being\n"
-      "sent, 30 the other side fell silent, 35 could not connect.\n",
+      "sent, 30 the other side fell silent or did not get on, 35 could not connect.\n",
       stdout);
 }
 

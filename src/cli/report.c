@@ -10,9 +10,41 @@
 #include "text.h"
 #include "units.h"
 
-static const char *shown_name(const struct entry *entry) {
+enum { HEAD_COLUMNS = 98, TAIL_COLUMNS = 99 }; /* of a name that is cut, "..." between them */
+
+/* How many bytes of an escaped text are one step: an escape, or a character in UTF-8. */
+static size_t step_of(const char *at) {
+  size_t bytes = 1;
+  if (*at == '\\') return 4;
+  while (((uint8_t)at[bytes] & 0xc0) == 0x80)
+    bytes++;
+  return bytes;
+}
+
+static size_t columns_of(const char *at) { return *at == '\\' ? 4 : 1; }
+
+/* Takes the middle out of a text that is too wide, so that a name costs who reads it next to nothing. */
+static size_t cut_middle(char *text, size_t size) {
+  size_t columns = 0, passed = 0, head = 0, tail = 0;
+  for (size_t at = 0; at < size; at += step_of(text + at))
+    columns += columns_of(text + at);
+  if (columns <= REPORT_NAME_COLUMNS) return size;
+  for (; columns - passed > TAIL_COLUMNS; tail += step_of(text + tail)) {
+    passed += columns_of(text + tail);
+    if (passed <= HEAD_COLUMNS) head = tail + step_of(text + tail);
+  }
+  memcpy(text + head, "...", 3);
+  memmove(text + head + 3, text + tail, size - tail + 1);
+  return head + 3 + size - tail;
+}
+
+/* What a list of names on the user's wish shows is whole; it is the sender's own. */
+enum shown { SHOWN_CUT, SHOWN_WHOLE };
+
+static const char *shown_name(const struct entry *entry, enum shown shown) {
   static char name[TEXT_NAME_BYTES + 1];
   size_t size = text_escape(entry->name, entry->name_size, name, TEXT_NAME_BYTES);
+  if (shown == SHOWN_CUT) size = cut_middle(name, size);
   if (entry->kind == ENTRY_FOLDER && (size == 0 || name[size - 1] != '/')) {
     name[size] = '/';
     name[size + 1] = 0;
@@ -24,7 +56,7 @@ static const char *shown_name(const struct entry *entry) {
 static void say_failure(const struct report *report, const char *who, enum command command) {
   bool there = report->at_source == (command == COMMAND_RECV);
   const char *side = !there ? "" : command == COMMAND_SEND ? " at the receiver" : " at the sender";
-  const char *name = shown_name(&report->entry);
+  const char *name = shown_name(&report->entry, SHOWN_CUT);
   if (report->error == ERR_EXISTS)
     say("%s%s: something different is already there%s; it stays (recv --overwrite changed would replace "
         "files)",
@@ -38,6 +70,18 @@ static void say_failure(const struct report *report, const char *who, enum comma
         side);
   else
     say("%s%s: %s%s", who, name, error_text(report->error), side);
+}
+
+/* What a peer or a full disk can bring about without end must not fill the disk that holds the log. A
+ * sender's user who asked for more words gets all of his own files. */
+static void take_failure(struct tally *tally, const struct report *report, const struct options *options,
+                         const char *who) {
+  bool is_send = options->command == COMMAND_SEND;
+  tally->failed++;
+  if (tally->failed <= REPORT_FAILURES_MAX || (is_send && options->verbose))
+    say_failure(report, who, options->command);
+  else if (tally->failed == REPORT_FAILURES_MAX + 1)
+    say("%sfurther failures are only counted%s", who, is_send ? " (-v names them all)" : "");
 }
 
 void report_take(struct tally *tally, const struct report *report, const struct options *options,
@@ -62,12 +106,12 @@ void report_take(struct tally *tally, const struct report *report, const struct 
     verb = options->quiet ? NULL : options->command == COMMAND_SEND ? "would be sent" : "would be received";
     break;
   case REPORT_FAILED:
-    tally->failed++;
     tally->failed_bytes += size;
-    say_failure(report, who, options->command);
+    take_failure(tally, report, options, who);
     return;
   }
-  if (verb) say_plain("%s%s: %s", who, shown_name(&report->entry), verb);
+  enum shown shown = options->command == COMMAND_SEND ? SHOWN_WHOLE : SHOWN_CUT;
+  if (verb) say_plain("%s%s: %s", who, shown_name(&report->entry, shown), verb);
 }
 
 const char *report_outcome(const struct progress *progress, enum command command, uint64_t timeout_s,
@@ -115,7 +159,8 @@ const char *report_outcome(const struct progress *progress, enum command command
 }
 
 bool report_has_summary(const struct tally *tally, const struct progress *progress) {
-  return progress->outcome == OUTCOME_COMPLETE || tally->files + tally->had_files + tally->would_files > 0;
+  return progress->outcome == OUTCOME_COMPLETE || tally->failed > REPORT_FAILURES_MAX ||
+         tally->files + tally->had_files + tally->would_files > 0;
 }
 
 void report_summary(const struct tally *tally, const struct progress *progress,

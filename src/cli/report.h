@@ -6,6 +6,11 @@
 #include "options.h"
 #include "udpcp/transfer.h"
 
+enum {
+  REPORT_FAILURES_MAX = 100, /* of a session that are told one by one */
+  REPORT_NAME_COLUMNS = 200, /* of a name that is shown; the middle of a longer one is left out */
+};
+
 /* Counted from the reports of one session. */
 struct tally {
   uint64_t files, bytes;         /* committed in this session */
@@ -15,8 +20,8 @@ struct tally {
   uint64_t failed_bytes;
 };
 
-/* Counts a report and says what is to be said: failures always, the rest as -v and -n ask. `who` stands in
- * front of a failure: "" or "[::1]:4117: ". */
+/* Counts a report and says what is to be said: failures, up to a bound, and the rest as -v and -n ask. `who`
+ * stands in front of a failure: "" or "[::1]:4117: ". */
 void report_take(struct tally *tally, const struct report *report, const struct options *options,
                  const char *who);
 /* The line about a session that ended otherwise than complete: cause, and what to do. NULL when there is no
@@ -24,7 +29,8 @@ void report_take(struct tally *tally, const struct report *report, const struct 
 enum { REPORT_TEXT_BYTES = 1024 };
 const char *report_outcome(const struct progress *progress, enum command command, uint64_t timeout_s,
                            char *text);
-/* Whether there is something to sum up: not after a session that failed before it did anything. */
+/* Whether there is something to sum up: not after a session that failed before it did anything; always when
+ * there were failures that were only counted. */
 bool report_has_summary(const struct tally *tally, const struct progress *progress);
 /* "sent 2003 files, 1.2 GiB in 12.3 s (812 Mbit/s), 5.2% sent again"; of what was cut short, without a rate.
  */

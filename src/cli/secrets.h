@@ -2,7 +2,8 @@
 #ifndef CLI_SECRETS_H
 #define CLI_SECRETS_H
 
-/* No core dump from now on, and no other process of this user reads our memory. To be called first. */
+/* No core dump and no log of a library from now on, and no other process of this user reads our memory. To be
+ * called first. */
 void secrets_guard(void);
 
 #endif

@@ -13,11 +13,11 @@ struct trust {
   struct tls_config tls;
   struct shared_key shared;
   struct identity *identity;
-  struct public_key machine;      /* its public half */
-  uint8_t machine_key[KEY_BYTES]; /* stands for this user on this network stack */
+  struct public_key own;          /* its public half */
+  uint8_t machine_key[KEY_BYTES]; /* stands for who has our key on this network stack */
   bool has_machine_key;
   /* The receiver's: keys that may send, when not NULL, and the file they stand in. */
-  struct public_key *authorized;
+  struct believed *authorized;
   char authorized_path[CONFIG_PATH_BYTES];
   /* The sender's: the receiver it wants, and what was found out about it. */
   const char *host;
@@ -39,8 +39,8 @@ void trust_end(struct trust *trust);
 bool trust_on_met(struct trust *trust);
 /* The receiver has been judged and must not be sent to. */
 bool trust_is_refused(const struct trust *trust);
-/* Says why, and what to do. */
-void trust_say_refused(const struct trust *trust);
+/* Says why, and what to do. Returns what to leave with. */
+enum exit_status trust_say_refused(const struct trust *trust);
 /* What may be the cause when a receiver does not answer, as a question. */
 const char *trust_silence_hint(const struct trust *trust);
 

@@ -8,21 +8,20 @@
 #include <unistd.h>
 
 #include "say.h"
-#include "text.h"
 
-const char *trust_shown(const char *path) {
-  static char texts[2][TEXT_NAME_BYTES];
-  static unsigned next;
-  char *text = texts[next++ % 2];
-  text_escape((const uint8_t *)path, strlen(path), text, TEXT_NAME_BYTES);
-  return text;
+const char *trust_shown(const char *path, struct shown *shown) {
+  text_escape((const uint8_t *)path, strlen(path), shown->text, sizeof shown->text);
+  return shown->text;
 }
 
-static void say_exposed(enum trust_file kind, const char *path) {
-  const char *shown = trust_shown(path);
+static bool is_of_another(const char *path) {
   struct stat status;
+  return stat(path, &status) == 0 && status.st_uid != geteuid() && status.st_uid != 0;
+}
+
+static void say_exposed(enum trust_file kind, const char *path, const char *shown) {
   bool is_secret = kind == FILE_SHARED_KEY || kind == FILE_IDENTITY;
-  if (stat(path, &status) == 0 && status.st_uid != geteuid() && status.st_uid != 0)
+  if (is_of_another(path))
     say("%s: belongs to another user, so it is not used: make a copy of your own", shown);
   else if (is_secret)
     say("%s: others can get at this secret key, so it is not used: chmod 600 %s (and think of making a new "
@@ -33,7 +32,7 @@ static void say_exposed(enum trust_file kind, const char *path) {
         shown, shown);
 }
 
-static void say_malformed(enum trust_file kind, const char *path, unsigned line) {
+static void say_malformed(enum trust_file kind, const char *shown, unsigned line) {
   static const char *const expected[] = {
       [FILE_SHARED_KEY] = "holds no key as `udpcp keygen` makes it",
       [FILE_IDENTITY] = "holds no identity as udpcp makes it (move it away, and a new one is made)",
@@ -41,43 +40,61 @@ static void say_malformed(enum trust_file kind, const char *path, unsigned line)
       [FILE_KNOWN] = "cannot be understood: mend or remove it",
   };
   if (line > 0)
-    say("%s: line %u %s", trust_shown(path), line, expected[kind]);
+    say("%s: line %u %s", shown, line, expected[kind]);
   else
-    say("%s: %s", trust_shown(path), expected[kind]);
+    say("%s: %s", shown, expected[kind]);
 }
 
 enum exit_status trust_file_failed(enum trust_file kind, const char *path, unsigned line, int error) {
+  struct shown buffer;
+  const char *shown = trust_shown(path, &buffer);
   if (error == ERR_EXPOSED)
-    say_exposed(kind, path);
+    say_exposed(kind, path, shown);
   else if (error == ERR_MALFORMED)
-    say_malformed(kind, path, line);
+    say_malformed(kind, shown, line);
   else if (error == ERR_NOT_FOUND && kind == FILE_SHARED_KEY)
-    say("%s: there is no such file (`udpcp keygen` makes a key; both sides need the same)",
-        trust_shown(path));
+    say("%s: there is no such file (`udpcp keygen` makes a key; both sides need the same)", shown);
   else if (error == ERR_BAD_NAME)
-    say("%s: is a symbolic link, or no name for a file: name the file itself", trust_shown(path));
+    say("%s: is a symbolic link, or no name for a file: name the file itself", shown);
   else if (error == ERR_UNSUPPORTED)
-    say("%s: is no regular file", trust_shown(path));
+    say("%s: is no regular file", shown);
   else if (error == ERR_TOO_MUCH)
-    say("%s: holds more than %d keys", trust_shown(path), AUTHORIZED_MAX);
+    say("%s: holds more than %d keys", shown, AUTHORIZED_MAX);
   else if (error == ERR_NOT_FOUND && kind == FILE_AUTHORIZED)
-    say("%s: there is no such file (its lines are what `udpcp id` prints at the senders)", trust_shown(path));
+    say("%s: there is no such file (its lines are what `udpcp id` prints at the senders)", shown);
   else if (kind == FILE_IDENTITY)
     say("%s: this machine's identity can be neither read nor made: %s (set XDG_CONFIG_HOME to a folder of "
         "yours, or use --psk-file)",
-        trust_shown(path), error_text(error));
+        shown, error_text(error));
   else
-    say("%s: %s", trust_shown(path), error_text(error));
+    say("%s: %s", shown, error_text(error));
+  return EXIT_USAGE;
+}
+
+enum exit_status trust_find(const char *name, char path[CONFIG_PATH_BYTES]) {
+  char folder[CONFIG_PATH_BYTES];
+  struct shown shown;
+  int error = config_check(folder);
+  if (error == ERR_EXPOSED) {
+    trust_shown(folder, &shown);
+    if (is_of_another(folder))
+      say("%s: belongs to another user, so nothing in it is used", shown.text);
+    else
+      say("%s: others can put files there and remove them, so nothing in it is used: chmod 700 %s (and look "
+          "through what stands in it)",
+          shown.text, shown.text);
+  } else if (error || config_path(name, path) < 0) {
+    say("there is no folder for keys: set HOME or XDG_CONFIG_HOME, or use --psk-file");
+  } else {
+    return EXIT_DONE;
+  }
   return EXIT_USAGE;
 }
 
 enum exit_status trust_open_identity(struct identity **identity, char path[CONFIG_PATH_BYTES], bool *is_new) {
   int error = 0;
-  if (config_path(CONFIG_IDENTITY, path) < 0) {
-    say("there is no folder for keys: set HOME or XDG_CONFIG_HOME");
-    return EXIT_USAGE;
-  }
-  *is_new = access(path, F_OK) != 0;
-  *identity = identity_open(path, &error);
+  enum exit_status status = trust_find(CONFIG_IDENTITY, path);
+  if (status != EXIT_DONE) return status;
+  *identity = identity_open(path, is_new, &error);
   return *identity ? EXIT_DONE : trust_file_failed(FILE_IDENTITY, path, 0, error);
 }

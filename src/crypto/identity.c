@@ -121,7 +121,7 @@ char *identity_to_pem(const struct identity *identity, size_t *size) {
   return pem;
 }
 
-static struct identity *identity_read(const char *path, int *error) {
+struct identity *identity_read(const char *path, int *error) {
   char *pem = NULL;
   size_t size = 0;
   *error = private_file_read(path, PRIVATE_SECRET, &pem, &size);
@@ -144,10 +144,12 @@ static struct identity *identity_make(const char *path, int *error) {
   return NULL;
 }
 
-struct identity *identity_open(const char *path, int *error) {
+struct identity *identity_open(const char *path, bool *is_new, int *error) {
   struct identity *identity = identity_read(path, error);
+  *is_new = false;
   if (identity || *error != ERR_NOT_FOUND) return identity;
   identity = identity_make(path, error);
+  *is_new = identity != NULL;
   if (identity || *error != ERR_EXISTS) return identity;
   return identity_read(path, error);
 }

@@ -9,8 +9,6 @@
 /* Raw public key credentials, owned by the identity; their verify function is the TLS code's to set. */
 gnutls_certificate_credentials_t identity_credentials(const struct identity *identity);
 
-/* A new identity, in memory alone. NULL when out of memory or randomness. */
-struct identity *identity_new(void);
 /* PKCS #8 in PEM. ERR_MALFORMED, ERR_NO_MEMORY; NULL and *error. */
 struct identity *identity_from_pem(const char *pem, size_t size, int *error);
 /* Allocated with malloc, `*size` bytes; wipe before freeing. NULL when out of memory. */

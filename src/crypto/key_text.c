@@ -13,7 +13,7 @@ enum { ALPHABET_SIZE = 64, BITS_PER_CHAR = 6 };
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-bool piece_equal(struct piece piece, const char *text) {
+static bool piece_equal(struct piece piece, const char *text) {
   size_t size = strlen(text);
   return piece.size == size && memcmp(piece.at, text, size) == 0;
 }

@@ -13,7 +13,6 @@ struct piece {
   size_t size;
 };
 
-bool piece_equal(struct piece piece, const char *text);
 /* Takes the next line off; it ends with LF or CRLF, the last one may lack its end. False when none is left.
  */
 bool piece_next_line(struct piece *text, struct piece *line);

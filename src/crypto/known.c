@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_BYTES_MAX = KNOWN_NAME_BYTES + PUBLIC_KEY_TEXT_BYTES + 4 };
+enum { READ_TRIES_MAX = 100, LINE_BYTES_MAX = KNOWN_NAME_BYTES + PUBLIC_KEY_TEXT_BYTES + 4 };
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
@@ -73,12 +73,20 @@ int known_find(const char *text, size_t size, const char *name, const struct pub
   return KNOWN_NEW;
 }
 
+/* Another process may add a line between the look at the size and the read. */
+static int read_list(const char *path, char **text, size_t *size) {
+  int error;
+  for (unsigned tries = 0; (error = private_file_read(path, PRIVATE_LIST, text, size)) == ERR_CHANGED;)
+    if (++tries == READ_TRIES_MAX) break;
+  return error;
+}
+
 int known_check(const char *path, const char *name, const struct public_key *key, unsigned *line) {
   char *text;
   size_t size;
   *line = 0;
   if (!is_name((struct piece){name, strlen(name)})) return ERR_BAD_NAME;
-  int error = private_file_read(path, PRIVATE_LIST, &text, &size);
+  int error = read_list(path, &text, &size);
   if (error == ERR_NOT_FOUND) return KNOWN_NEW;
   if (error) return error;
   int answer = known_find(text, size, name, key, line);
@@ -89,7 +97,7 @@ int known_check(const char *path, const char *name, const struct public_key *key
 int known_key(const char *path, unsigned line, struct public_key *key) {
   char *text;
   size_t size;
-  int error = private_file_read(path, PRIVATE_LIST, &text, &size);
+  int error = read_list(path, &text, &size);
   if (error) return error;
   struct piece rest = {text, size}, one, name;
   error = ERR_NOT_FOUND;

@@ -1,16 +1,18 @@
 /* shared_key: 256 random bits that both ends hold, as a file of one line "udpcp-key-1 BASE64", short enough
  * to be copied by hand (proto/security.md). */
+#include "hkdf.h"
 #include "key_files.h"
 #include "key_text.h"
 #include "private_file.h"
 
+#include <assert.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <string.h>
 
 static const char prefix[] = "udpcp-key-1 ";
 enum { PREFIX_CHARS = sizeof(prefix) - 1 };
-_Static_assert(PREFIX_CHARS + KEY_TEXT_CHARS + 1 == SHARED_KEY_FILE_BYTES, "a key file is one line");
+static_assert(PREFIX_CHARS + KEY_TEXT_CHARS + 1 == SHARED_KEY_FILE_BYTES, "a key file is one line");
 
 int shared_key_parse(const char *text, size_t size, struct shared_key *key) {
   struct piece rest = {text, size}, line;
@@ -46,4 +48,9 @@ int shared_key_read(const char *path, struct shared_key *key) {
   error = shared_key_parse(text, size, key);
   private_free(text, size);
   return error;
+}
+
+void shared_key_machine(const struct shared_key *key, uint8_t machine[KEY_BYTES]) {
+  static_assert((int)KEY_BYTES == (int)SECRET_BYTES, "it is what is derived");
+  hkdf_of_shared_key(key->bytes, "machine", machine);
 }

@@ -184,6 +184,9 @@ bool crypto_tls_is_proven(const struct tls_config *config, const uint8_t *bytes,
 
 /* ---- making and ending it ---- */
 
+/* Before main it has read GNUTLS_DEBUG_LEVEL, at whose higher levels keys are logged. */
+void crypto_guard(void) { gnutls_global_set_log_level(0); }
+
 static void tls_free(void *state) {
   struct tls *tls = state;
   if (!tls) return;

@@ -139,7 +139,7 @@ static bool is_believed(const struct tls_session *session) {
   const struct tls_config *config = session->config;
   if (session->role == ROLE_CLIENT || !config->believed) return true;
   for (size_t i = 0; i < config->believed_count; i++)
-    if (public_key_equal(&config->believed[i], &session->peer_key)) return true;
+    if (public_key_equal(&config->believed[i].key, &session->peer_key)) return true;
   return false;
 }
 
@@ -207,6 +207,10 @@ static int open_session(struct tls_session *session) {
   flags |= GNUTLS_ENABLE_RAWPK | GNUTLS_NO_TICKETS | GNUTLS_NO_EXTENSIONS | GNUTLS_NONBLOCK;
   int error = gnutls_init(&session->tls, flags);
   if (error) return error;
+  /* The library would write all traffic secrets to a file that SSLKEYLOGFILE names, and keys to stderr when
+   * GNUTLS_DEBUG_LEVEL says so. */
+  gnutls_session_set_keylog_function(session->tls, NULL);
+  gnutls_global_set_log_level(0);
   gnutls_session_set_ptr(session->tls, session);
   gnutls_transport_set_push_function(session->tls, no_push);
   gnutls_transport_set_pull_function(session->tls, no_pull);

@@ -97,6 +97,13 @@ static int compare_bytes(int one, int other, uint64_t size) {
   return result;
 }
 
+/* What was opened is the file that was looked at. */
+static bool is_file(int fd, const struct stat *expected) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_dev == expected->st_dev &&
+         status.st_ino == expected->st_ino;
+}
+
 /* The name is taken. An equal file counts as this one, 1: then it has to be as durable. */
 static int accept_equal(const struct sink *sink, struct landing *landing) {
   struct stat status;
@@ -108,7 +115,8 @@ static int accept_equal(const struct sink *sink, struct landing *landing) {
   int fd = openat(landing->folder->fd, landing->last, flags | O_NOATIME);
   if (fd < 0 && errno == EPERM) fd = openat(landing->folder->fd, landing->last, flags);
   if (fd < 0) return ERR_EXISTS;
-  result = compare_bytes(landing->fd, fd, landing->file->size);
+  result = is_file(fd, &status) ? 0 : ERR_EXISTS;
+  if (result == 0) result = compare_bytes(landing->fd, fd, landing->file->size);
   if (result == 0 && !sink->no_fsync) result = folders_sync_one(fd);
   close(fd);
   if (result < 0) return result;
@@ -154,7 +162,8 @@ static int give_name(const struct sink *sink, struct landing *landing) {
       return error_from_errno(errno);
   }
   landing->stage = STAGE_NAMED;
-  return 0;
+  /* Between the look and the renaming another could have taken its place. */
+  return is_ours(landing, landing->last) ? 0 : ERR_CHANGED;
 }
 
 /* ---- folders ---- */
@@ -190,11 +199,17 @@ static void take_away(const struct landing *landing) {
 
 static void end(struct sink *sink, struct landing *landing) {
   if (landing->folder) {
-    if (landing->result < 0) take_away(landing);
+    if (landing->result < 0)
+      take_away(landing);
+    else
+      folders_settle(&sink->folders, landing->folder);
     kept_forget(landing->file, landing->folder);
     part_close(sink, landing->file, landing->fd);
     folders_put(&sink->folders, landing->folder);
+  } else {
+    part_remove(sink, landing->file);
   }
+  if (landing->result < 0) part_tidy(sink, landing->file);
   part_free(sink, landing->file);
 }
 

@@ -55,6 +55,7 @@ void folders_clear(struct folders *folders) {
   for (unsigned i = 0; i < folders->failed_count; i++)
     folders_put(folders, folders->failed[i]);
   seen_clear(&folders->made);
+  seen_clear(&folders->loose);
   pthread_mutex_destroy(&folders->lock);
   pthread_mutex_destroy(&folders->sync_lock);
   pthread_mutex_destroy(&folders->had_lock);
@@ -99,12 +100,22 @@ void folders_put(struct folders *folders, struct folder *folder) {
   free(folder);
 }
 
+/* What stands under that name, found without following a link. */
+static bool look_beneath(const struct folders *folders, const uint8_t *name, size_t size,
+                         struct stat *status) {
+  int fd = beneath_open(folders->root, name, size, O_PATH | O_DIRECTORY, 0);
+  if (fd < 0) return false;
+  bool is_known = fstat(fd, status) == 0;
+  close(fd);
+  return is_known;
+}
+
 /* It was not removed or renamed since: between two sessions anything may happen. */
 static bool still_stands(const struct folders *folders, const struct folder *folder) {
   struct stat status;
-  const char *path = folder->name_size > 0 ? folder->name : ".";
-  return fstatat(folders->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_ino == folder->inode &&
-         status.st_dev == folder->device;
+  if (folder->name_size == 0) return true;
+  return look_beneath(folders, (const uint8_t *)folder->name, folder->name_size, &status) &&
+         status.st_ino == folder->inode && status.st_dev == folder->device;
 }
 
 /* Under the lock. */
@@ -172,6 +183,7 @@ static int make_and_remember(struct folders *folders, const struct folder *paren
   } else {
     struct identity made = {status.st_dev, status.st_ino};
     result = seen_add(&folders->made, (const uint8_t *)&made, sizeof(made), ENTRY_FOLDER);
+    if (result == 0) result = seen_add(&folders->loose, (const uint8_t *)&made, sizeof(made), ENTRY_FOLDER);
   }
   if (result < 0) unlinkat(parent->fd, last, AT_REMOVEDIR);
   return result;
@@ -183,6 +195,62 @@ bool folders_has_made(struct folders *folders, const struct folder *folder) {
   bool has_made = seen_has(&folders->made, (const uint8_t *)&identity, sizeof(identity));
   pthread_mutex_unlock(&folders->lock);
   return has_made;
+}
+
+/* Whether it was loose till now. */
+static bool fasten(struct folders *folders, dev_t device, ino_t inode) {
+  struct identity identity = {device, inode};
+  pthread_mutex_lock(&folders->lock);
+  bool was_loose = seen_remove(&folders->loose, (const uint8_t *)&identity, sizeof(identity));
+  pthread_mutex_unlock(&folders->lock);
+  return was_loose;
+}
+
+/* What a folder is in was fastened with it, so this goes up no further than to the first that was. */
+void folders_settle(struct folders *folders, const struct folder *folder) {
+  const uint8_t *name = (const uint8_t *)folder->name;
+  struct stat status = {.st_dev = folder->device, .st_ino = folder->inode};
+  size_t size = folder->name_size;
+  while (size > 0 && fasten(folders, status.st_dev, status.st_ino)) {
+    size = beneath_parent_size(name, size);
+    if (size > 0 && !look_beneath(folders, name, size, &status)) return;
+  }
+}
+
+/* True when it is gone, or was never there. Looking and removing are one step for whoever makes or fastens
+ * it. */
+static bool remove_loose(struct folders *folders, int parent, const char *last) {
+  struct stat status;
+  pthread_mutex_lock(&folders->lock);
+  bool is_there = fstatat(parent, last, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  bool is_gone = !is_there && errno == ENOENT;
+  if (is_there) {
+    struct identity identity = {status.st_dev, status.st_ino};
+    const uint8_t *key = (const uint8_t *)&identity;
+    is_gone = seen_has(&folders->loose, key, sizeof(identity)) && unlinkat(parent, last, AT_REMOVEDIR) == 0;
+    if (is_gone) {
+      seen_remove(&folders->loose, key, sizeof(identity));
+      seen_remove(&folders->made, key, sizeof(identity));
+    }
+  }
+  pthread_mutex_unlock(&folders->lock);
+  return is_gone;
+}
+
+void folders_tidy(struct folders *folders, const uint8_t *name, size_t size) {
+  char last[256];
+  pthread_mutex_lock(&folders->lock);
+  bool goes_on = folders->loose.count > 0;
+  pthread_mutex_unlock(&folders->lock);
+  while (goes_on && size > 0) {
+    size_t parent_size = beneath_parent_size(name, size);
+    int parent = parent_size == 0 ? folders->root
+                                  : beneath_open(folders->root, name, parent_size, O_PATH | O_DIRECTORY, 0);
+    beneath_last(name, size, last);
+    goes_on = parent >= 0 ? remove_loose(folders, parent, last) : errno == ENOENT;
+    if (parent >= 0 && parent_size > 0) close(parent);
+    size = parent_size;
+  }
 }
 
 /* Making and remembering are one step: another thread that finds the folder and wants to be durable in it

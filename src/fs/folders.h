@@ -33,12 +33,13 @@ struct folders {
   dev_t device;         /* of the root */
   bool is_never_synced; /* set by the owner: nothing has to outlive a crash */
 
-  pthread_mutex_t lock; /* for these five */
+  pthread_mutex_t lock; /* for these six */
   struct folder *recent[FOLDERS_RECENT];
   unsigned next_recent;
   struct folder *unsynced[FOLDERS_UNSYNCED_MAX]; /* something was made in them */
   unsigned unsynced_count, unsynced_max;
-  struct seen made; /* every folder made here, by device and inode */
+  struct seen made;  /* every folder made here, by device and inode */
+  struct seen loose; /* of them, those into which nothing was received yet */
 
   pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these */
   /* syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need not be the one
@@ -72,6 +73,13 @@ void folders_put(struct folders *folders, struct folder *folder);
 
 /* It was not there before: it was made through these functions. */
 bool folders_has_made(struct folders *folders, const struct folder *folder);
+
+/* Something was received into it: it stays, and so do the folders it is in. */
+void folders_settle(struct folders *folders, const struct folder *folder);
+/* Removes the folder of that name, and the ones it is in, as far as they were made here, are empty, and
+ * nothing was received into them. Whoever had got one of them meanwhile finds it gone: ERR_NOT_FOUND when
+ * something is made in it. */
+void folders_tidy(struct folders *folders, const uint8_t *name, size_t size);
 
 /* Why what is in this folder cannot be durable, though all it needs was synced; 0: it can. */
 int folders_failure(struct folders *folders, const struct folder *folder);

@@ -37,6 +37,7 @@ struct sink_file {
   uint64_t unflushed; /* bytes written since the disk was last told, under the sink's lock like these: */
   uint64_t pledged;   /* bytes to come for which there has to be room */
   struct sink_file *next_pledge;
+  struct folder *folder; /* in which it was begun, held while the file is open; NULL: not held */
   char part[PART_NAME_BYTES];
   size_t name_size;
   uint8_t name[]; /* final, below the sink's folder */
@@ -50,6 +51,10 @@ int part_open(struct sink *sink, struct sink_file *file, const struct folder *fo
 void part_close(struct sink *sink, const struct sink_file *file, int fd);
 /* Writes all of it at its place. */
 int part_write(int fd, uint64_t offset, const uint8_t *bytes, size_t size);
+/* Removes the part file from where it was begun, and its journal. */
+void part_remove(struct sink *sink, const struct sink_file *file);
+/* Removes the folders that were made for files of which none was received. */
+void part_tidy(struct sink *sink, const struct sink_file *file);
 /* Ends the handle; the part file is not touched. */
 void part_free(struct sink *sink, struct sink_file *file);
 /* Gives an open file or folder, now of this status, its permission bits and its time of change. */

@@ -61,6 +61,22 @@ int seen_add(struct seen *seen, const uint8_t *name, size_t size, enum entry_kin
   return 0;
 }
 
+/* What stands behind a freed slot may have been put there because the slot was taken: it is put again. */
+bool seen_remove(struct seen *seen, const uint8_t *name, size_t size) {
+  struct hash128 key = key_of(name, size);
+  struct hash128 *slot = seen->slot_count > 0 ? find(seen, &key) : NULL;
+  if (!slot || is_free(slot)) return false;
+  memset(slot, 0, sizeof(*slot));
+  seen->count--;
+  for (size_t at = (size_t)(slot - seen->slots);;) {
+    at = (at + 1) & (seen->slot_count - 1);
+    struct hash128 moved = seen->slots[at];
+    if (is_free(&moved)) return true;
+    memset(&seen->slots[at], 0, sizeof(moved));
+    *find(seen, &moved) = moved;
+  }
+}
+
 bool seen_has(const struct seen *seen, const uint8_t *name, size_t size) {
   struct hash128 key = key_of(name, size);
   return seen->slot_count > 0 && !is_free(find(seen, &key));

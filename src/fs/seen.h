@@ -15,6 +15,8 @@ void seen_clear(struct seen *seen); /* an all-zero struct is an empty set */
 /* 0 when the name is new, and now it is known. A folder may come again: trees merge. Anything else:
  * ERR_EXISTS. */
 int seen_add(struct seen *seen, const uint8_t *name, size_t size, enum entry_kind kind);
+/* False: it was not there. */
+bool seen_remove(struct seen *seen, const uint8_t *name, size_t size);
 bool seen_has(const struct seen *seen, const uint8_t *name, size_t size);
 
 #endif

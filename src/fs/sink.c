@@ -22,6 +22,7 @@ enum {
   FLUSH_BYTES = 8 << 20,
   NAME_TRIES = 8,
   GROUP_MAX = 256,
+  FOLDER_TRIES = 1000, /* for a folder that others remove each time, as nothing is in it yet */
 };
 
 /* ---- the sink ---- */
@@ -86,6 +87,18 @@ static void keep_open(struct sink *sink, struct sink_file *file, int fd) {
   pthread_mutex_unlock(&sink->lock);
 }
 
+/* A folder may be moved or exchanged while a file is being received into it: what was made there can be
+ * removed only through what is held. */
+static void hold_folder(struct sink *sink, struct sink_file *file, struct folder *folder) {
+  pthread_mutex_lock(&sink->lock);
+  bool has_room = file->fd >= 0 && sink->open_count < sink->open_max;
+  if (has_room) sink->open_count++;
+  pthread_mutex_unlock(&sink->lock);
+  if (!has_room) return;
+  folders_share(&sink->folders, folder);
+  file->folder = folder;
+}
+
 int part_open(struct sink *sink, struct sink_file *file, const struct folder *folder) {
   struct stat status;
   pthread_mutex_lock(&sink->lock);
@@ -109,12 +122,31 @@ void part_close(struct sink *sink, const struct sink_file *file, int fd) {
   if (fd >= 0 && !is_kept) close(fd);
 }
 
+void part_remove(struct sink *sink, const struct sink_file *file) {
+  struct folder *folder = file->folder;
+  struct stat status;
+  if (folder)
+    folders_share(&sink->folders, folder);
+  else if (part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &folder) < 0)
+    return;
+  if (fstatat(folder->fd, file->part, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_dev == file->device &&
+      status.st_ino == file->inode)
+    unlinkat(folder->fd, file->part, 0);
+  kept_forget(file, folder);
+  folders_put(&sink->folders, folder);
+}
+
+void part_tidy(struct sink *sink, const struct sink_file *file) {
+  folders_tidy(&sink->folders, file->name, beneath_parent_size(file->name, file->name_size));
+}
+
 void part_free(struct sink *sink, struct sink_file *file) {
   space_give_back(sink, file);
+  if (file->folder) folders_put(&sink->folders, file->folder);
   if (file->fd >= 0) close(file->fd);
   if (file->journal >= 0) close(file->journal);
   pthread_mutex_lock(&sink->lock);
-  sink->open_count -= (size_t)(file->fd >= 0) + (size_t)(file->journal >= 0);
+  sink->open_count -= (size_t)(file->fd >= 0) + (size_t)(file->journal >= 0) + (size_t)(file->folder != NULL);
   pthread_mutex_unlock(&sink->lock);
   free(file);
 }
@@ -216,6 +248,7 @@ static int begin_part(struct sink *sink, const struct entry *entry, struct folde
   }
   part_close(sink, file, fd);
   if (result == 0) {
+    hold_folder(sink, file, folder);
     *begun = file;
     return 0;
   }
@@ -237,19 +270,29 @@ static int check_entry(const struct entry *entry) {
   return failure == 0 ? 0 : error_from_errno(failure);
 }
 
-int sink_begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
+static int begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
   struct folder *folder;
   char last[256];
+  beneath_last(entry->name, entry->name_size, last);
+  int result = part_folder(sink, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
+  if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
+  result = decide(sink, folder, last, entry, dry);
+  if (result == 0 && !dry) result = begin_part(sink, entry, folder, file);
+  if (result == 1 && !dry) folders_settle(&sink->folders, folder);
+  folders_put(&sink->folders, folder);
+  return result;
+}
+
+int sink_begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
   assert(entry->kind == ENTRY_FILE);
   *file = NULL;
   int result = check_entry(entry);
   if (result < 0) return result;
-  beneath_last(entry->name, entry->name_size, last);
-  result = part_folder(sink, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
-  if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
-  result = decide(sink, folder, last, entry, dry);
-  if (result == 0 && !dry) result = begin_part(sink, entry, folder, file);
-  folders_put(&sink->folders, folder);
+  result = ERR_NOT_FOUND;
+  for (int i = 0; i < FOLDER_TRIES && result == ERR_NOT_FOUND; i++)
+    result = begin(sink, entry, dry, file);
+  if (result < 0 && !dry)
+    folders_tidy(&sink->folders, entry->name, beneath_parent_size(entry->name, entry->name_size));
   return result;
 }
 
@@ -300,16 +343,28 @@ int sink_write(struct sink *sink, struct sink_file *file, uint64_t offset, const
 }
 
 void sink_abort(struct sink *sink, struct sink_file *file) {
-  struct folder *folder;
-  if (part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &folder) == 0) {
-    unlinkat(folder->fd, file->part, 0);
-    kept_forget(file, folder);
-    folders_put(&sink->folders, folder);
-  }
+  part_remove(sink, file);
+  part_tidy(sink, file);
   part_free(sink, file);
 }
 
 /* ---- folders ---- */
+/* The folder itself, made where it is missing, and not to be removed any more. */
+static int get_settled(struct sink *sink, const struct entry *entry, struct folder **folder) {
+  struct stat status;
+  int result = ERR_NOT_FOUND;
+  for (int i = 0; i < FOLDER_TRIES && result == ERR_NOT_FOUND; i++) {
+    result = folders_get(&sink->folders, entry->name, entry->name_size, FOLDERS_MAKE, folder);
+    if (result < 0) continue;
+    folders_settle(&sink->folders, *folder);
+    if (fstat((*folder)->fd, &status) == 0 && status.st_nlink > 0) return 0;
+    folders_put(&sink->folders, *folder); /* it went just before */
+    result = ERR_NOT_FOUND;
+  }
+  if (result < 0) folders_tidy(&sink->folders, entry->name, entry->name_size);
+  return result;
+}
+
 int sink_folder(struct sink *sink, const struct entry *entry, bool dry) {
   struct folder *folder;
   struct stat status;
@@ -317,8 +372,8 @@ int sink_folder(struct sink *sink, const struct entry *entry, bool dry) {
   assert(entry->kind == ENTRY_FOLDER);
   int result = check_entry(entry);
   if (result < 0) return result;
-  result =
-      folders_get(&sink->folders, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
+  result = dry ? folders_get(&sink->folders, entry->name, entry->name_size, FOLDERS_LOOK, &folder)
+               : get_settled(sink, entry, &folder);
   if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
   if (dry) goto out;
   if (sink->overwrite != OVERWRITE_NEVER || folders_has_made(&sink->folders, folder))

@@ -12,7 +12,7 @@ enum { RING_BYTES = NAME_BYTES_AHEAD_MAX + NAME_BYTES_MAX };
 int manifest_init(struct manifest *manifest) {
   manifest->first = manifest->end = 0;
   manifest->names_bytes = 0;
-  manifest->last_size = 0;
+  manifest->last_size = manifest->shared_folders = 0;
   manifest->bytes = malloc(RING_BYTES);
   return manifest->bytes ? 0 : ERR_NO_MEMORY;
 }
@@ -66,8 +66,23 @@ void manifest_set_last(struct manifest *manifest, const struct entry *entry) {
   manifest->last_size = entry->name_size;
 }
 
+/* Up to where the last name and the next one run through the same folders, or are one. What the sender says
+ * they share may be less than they do. */
+static uint32_t shared_folders(const struct manifest *manifest, const struct message *message) {
+  const uint8_t *last = manifest->last, *rest = message->entry.rest;
+  uint32_t shared = message->entry.shared, size = shared + message->entry.rest_size, common = shared;
+  while (common < size && common < manifest->last_size && rest[common - shared] == last[common])
+    common++;
+  bool ends_last = common == manifest->last_size || last[common] == '/';
+  bool ends_next = common == size || rest[common - shared] == '/';
+  if (ends_last && ends_next) return common;
+  const uint8_t *slash = memrchr(last, '/', common);
+  return slash ? (uint32_t)(slash - last) : 0;
+}
+
 int manifest_read(struct manifest *manifest, const struct message *message, struct entry *entry) {
   if (message->entry.shared > manifest->last_size) return ERR_MALFORMED;
+  manifest->shared_folders = shared_folders(manifest, message);
   manifest->last_size = message->entry.shared + message->entry.rest_size;
   assert(manifest->last_size <= sizeof(manifest->last) && "message_read checked the sum");
   memcpy(manifest->last + message->entry.shared, message->entry.rest, message->entry.rest_size);

@@ -13,6 +13,7 @@ struct manifest {
   size_t names_bytes;           /* sum of the names' sizes */
   uint8_t last[NAME_BYTES_MAX]; /* the name that the next one is compared with */
   uint32_t last_size;
+  uint32_t shared_folders; /* bytes of it up to which its folders are those of the one before it */
 };
 
 /* ERR_NO_MEMORY. */

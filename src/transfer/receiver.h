@@ -95,7 +95,8 @@ struct receiver {
   uint64_t full_bytes;    /* no room for a file of this size, since the last part file was removed */
   uint64_t charged_bytes; /* of files begun that were not there already: at most config.bytes_max */
   uint32_t begins_out;    /* files being looked for */
-  uint64_t kinds_seen[2]; /* files and folders announced */
+  uint64_t files_taken, folders_taken; /* with a limit: announced, and folders on the way to them */
+  uint32_t folders_taken_size;         /* up to where those of the last name are counted */
 
   struct recv_block *blocks, *free_blocks; /* RECV_BLOCKS_MAX */
   uint32_t blocks_used;                    /* of the table, ever */
@@ -109,8 +110,8 @@ struct receiver {
   struct recall_job *recall_jobs, *free_recalls;
   uint32_t jobs_out, commits_out, folders_out;
   uint64_t working_at_ns; /* when to say next that file work is out; TIME_NEVER: none is */
-  uint32_t handles;   /* part files there are or may be */
-  uint32_t completes; /* in `complete` */
+  uint32_t handles;       /* part files there are or may be */
+  uint32_t completes;     /* in `complete` */
   uint64_t complete_bytes, complete_since_ns;
 };
 

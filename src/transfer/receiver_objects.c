@@ -69,10 +69,34 @@ struct recv_object *receiver_object(struct receiver *receiver, uint32_t number) 
   return &receiver->objects[number % OBJECTS_AHEAD_MAX];
 }
 
-/* The user's limit of files holds for folders as well, each kind by itself. */
-static bool is_one_too_many(struct receiver *receiver, enum entry_kind kind) {
-  uint64_t seen = ++receiver->kinds_seen[kind];
-  return receiver->config.files_max > 0 && seen > receiver->config.files_max;
+/* Folders that a name runs through or is, behind its first `counted` bytes; *size: up to where. */
+static uint64_t count_folders(const struct entry *entry, uint32_t counted, uint32_t *size) {
+  uint64_t count = 0;
+  *size = counted;
+  for (uint32_t i = counted > 0 ? counted + 1 : 0; i < entry->name_size; i++) {
+    if (entry->name[i] != '/') continue;
+    count++;
+    *size = i;
+  }
+  if (entry->kind == ENTRY_FILE || counted == entry->name_size) return count;
+  *size = entry->name_size;
+  return count + 1;
+}
+
+/* The user's limit of files holds for folders as well, each kind by itself. Folders that a name runs through
+ * would be made, so they count like those announced: once, as long as the names stay in them. */
+static bool is_one_too_many(struct receiver *receiver, const struct entry *entry) {
+  uint64_t max = receiver->config.files_max;
+  if (max == 0) return false;
+  uint32_t counted = receiver->manifest.shared_folders, size;
+  if (counted > receiver->folders_taken_size) counted = receiver->folders_taken_size;
+  uint64_t folders = count_folders(entry, counted, &size), files = entry->kind == ENTRY_FILE;
+  bool is_too_much = files > max - receiver->files_taken || folders > max - receiver->folders_taken;
+  receiver->folders_taken_size = is_too_much ? counted : size;
+  if (is_too_much) return true;
+  receiver->files_taken += files;
+  receiver->folders_taken += folders;
+  return false;
 }
 
 void receiver_add(struct receiver *receiver, struct entry *entry) {
@@ -93,7 +117,7 @@ void receiver_add(struct receiver *receiver, struct entry *entry) {
   receiver->session.progress.bytes_seen += entry->size;
   receiver_set_state(receiver, object, RECV_WAITING);
   receiver_admit_held(receiver, object);
-  if (is_one_too_many(receiver, entry->kind)) {
+  if (is_one_too_many(receiver, entry)) {
     receiver_fail(receiver, object, ERR_TOO_MUCH);
     return;
   }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNTOKENED_INTERVAL_NS (NS_PER_S / 20)
+
 struct half_open {
   struct conn *conn;
   uint64_t host;
@@ -29,6 +31,7 @@ struct listener {
   uint8_t token_keys[2][MAC_KEY_BYTES]; /* the newest makes tokens, both are taken */
   uint64_t token_turn_ns;               /* when the next one comes */
   struct visitors visitors;
+  uint64_t untokened_paid_ns; /* when the handshakes of those without a token are paid off */
   struct listener_stats stats;
 };
 
@@ -236,6 +239,17 @@ static bool has_share(struct listener *listener, uint64_t now_ns, uint64_t host)
   return 2 * held < listener->config.conns_max && visitors_admit(&listener->visitors, now_ns, host);
 }
 
+/* Handshakes of those without a token may be anybody's; together they get one small share of the CPU, whether
+ * they leave a connection behind or fail at once. */
+static bool has_untokened_share(const struct listener *listener, uint64_t now_ns) {
+  return listener->untokened_paid_ns < now_ns + listener->config.half_open_max * UNTOKENED_INTERVAL_NS;
+}
+
+static void charge_untokened(struct listener *listener, uint64_t now_ns) {
+  uint64_t from_ns = listener->untokened_paid_ns > now_ns ? listener->untokened_paid_ns : now_ns;
+  listener->untokened_paid_ns = from_ns + UNTOKENED_INTERVAL_NS;
+}
+
 /* What may be said or kept of a first packet before it is looked into. False: nothing more. */
 static bool may_begin(struct listener *listener, uint64_t now_ns, const struct packet *packet,
                       const struct address *from, struct cid *original, uint8_t *reply, size_t *reply_size) {
@@ -243,18 +257,21 @@ static bool may_begin(struct listener *listener, uint64_t now_ns, const struct p
   bool validated = has_token(listener, now_ns, packet, from, original);
   if (packet->token_size > 0 && !validated) return false; /* too old, or not ours */
   sweep_half_open(listener);
-  if (!validated && listener->half_open_count >= listener->config.half_open_max) {
+  bool is_full = listener->half_open_count >= listener->config.half_open_max;
+  if (!validated && (is_full || !has_untokened_share(listener, now_ns))) {
     *reply_size = answer_retry(listener, now_ns, packet, from, reply);
     return false;
   }
   return true;
 }
 
-/* A handshake that fails over its first packet leaves nothing behind but its one answer. */
+/* A handshake that fails over its first packet leaves nothing behind but its one answer; one that is closed
+ * by it not even that, for errors never answer errors. */
 static size_t answer_failed(struct listener *listener, uint64_t now_ns, struct conn *conn, uint8_t *reply) {
   uint8_t datagram[DATAGRAM_BYTES_MAX];
   struct address to;
-  size_t size = conn_next_datagram(conn, now_ns, datagram, sizeof(datagram), &to);
+  bool is_ours = conn->state == CONN_CLOSING;
+  size_t size = is_ours ? conn_next_datagram(conn, now_ns, datagram, sizeof(datagram), &to) : 0;
   assert(size <= DATAGRAM_BYTES_MIN && "a CLOSE before the handshake is a small packet");
   memcpy(reply, datagram, size);
   conn_free(conn);
@@ -281,6 +298,7 @@ static struct conn *accept_new(struct listener *listener, uint64_t now_ns, const
     config.crypto.ops->free(config.crypto.state);
     return NULL;
   }
+  if (!config.address_validated) charge_untokened(listener, now_ns);
   struct conn *conn = conn_new(&config, now_ns);
   if (!conn) return NULL;
   conn_on_datagram(conn, now_ns, from, bytes, size);

@@ -26,7 +26,9 @@ make_tree() {
   fresh from needles
   mkdir "$work/from/$name"
   random_file "$work/from/$name/random" 300000
-  for ((i = 0; i < 5000; i++)); do echo "line $i of a text that compresses very well"; done >"$work/from/$name/text"
+  for ((i = 0; i < 5000; i++)); do
+    echo "line $i of a text that compresses very well"
+  done >"$work/from/$name/text"
   printf '%s' "$name" >"$work/needles/name"
   # What is secret of both ends, and their public keys, which TLS 1.3 hides too.
   XDG_CONFIG_HOME=$work/here "$program" id >"$work/here.id" 2>/dev/null &&

@@ -22,7 +22,7 @@ bad_options() {
     refuses 'udpcp send --help' send --frob a b &&
     refuses "--mtu: '99' is not" send --mtu 99 a b &&
     refuses 'bits or bytes' send --bwlimit 800 a b &&
-    refuses 'not built in yet' send --cc bbr a b &&
+    refuses 'cubic, bbr or background' send --cc bbr2 a b &&
     refuses "--protect: 'none' is not aead, mac or checksum" recv --protect none . &&
     refuses 'the network is 10.0.0.0/8' recv --allow 10.1.2.3/8 . &&
     refuses 'is no network in numbers' recv --allow example.org . &&
@@ -176,7 +176,23 @@ the_receiver_hangs() {
 the_sender_is_killed() {
   slowly 2 || return 1
   kill -KILL "$sender"
-  leaves "$receiver" 6 30 && says "$receiver_log" 'silent for 2 s' && only_parts "$work/to"
+  wait_until 6 says "$receiver_log" 'still waiting' && says "$receiver_log" 'silent for 2 s' &&
+    only_parts "$work/to" && nothing_final && sends 0 "$work/from/slow" 127.0.0.1 &&
+    leaves "$receiver" 5 0 && same "$work/from" "$work/to"
+}
+
+# What had begun to arrive counts for --once, however it ends.
+the_sender_is_killed_later() {
+  fresh from to
+  echo first >"$work/from/a"
+  head -c 40000000 /dev/zero >"$work/from/slow"
+  receive --once --timeout 2 "$work/to" || return 1
+  "$program" send --port "$port" --bwlimit 8MB "$work/from/a" "$work/from/slow" 127.0.0.1 2>"$work/send.log" &
+  sender=$!
+  running+=("$sender")
+  wait_until 5 test -e "$work/to/a" || { why='the first file did not arrive' && return 1; }
+  kill -KILL "$sender"
+  leaves "$receiver" 6 30 && says "$receiver_log" 'silent for 2 s'
 }
 
 interrupted() { # interrupted SIGNAL WHOM
@@ -297,6 +313,7 @@ fi
 it 'the receiver is killed' the_receiver_is_killed
 it 'the receiver hangs' the_receiver_hangs
 it 'the sender is killed' the_sender_is_killed
+it 'the sender is killed after a file' the_sender_is_killed_later
 it 'the sender is interrupted' interrupts_sender
 it 'the sender hangs up' hangs_up_on_sender
 it 'the receiver is interrupted' interrupts_receiver

@@ -50,10 +50,11 @@ static inline void peer_open(struct peer *peer) {
   const char *folder = getenv("XDG_CONFIG_HOME");
   char path[4096];
   int error, buffer = 4 << 20;
+  bool is_new;
   memset(peer, 0, sizeof(*peer));
   if (!folder || snprintf(path, sizeof(path), "%s/hostile_identity", folder) >= (int)sizeof(path))
     peer_die("XDG_CONFIG_HOME is to name a folder of the test");
-  peer->identity = identity_open(path, &error);
+  peer->identity = identity_open(path, &is_new, &error);
   if (!peer->identity) peer_die(error_text(error));
   peer->tls.identity = peer->identity;
   peer->pool = pool_new(64 << 20);

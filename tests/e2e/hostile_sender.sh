@@ -306,7 +306,7 @@ ten_thousand_opens() {
   before=$(descriptors)
   grows 2048 many_at_once "$before" || return 1
   wait_until 5 has_descriptors "$before" || fails "$(descriptors) descriptors, before $before" || return 1
-  holds open # a folder on the way to them
+  holds # nor the folder on the way to them
 }
 
 # ---- stalls: begun first, for they take their time ----
@@ -331,7 +331,7 @@ begin_stalls() {
     stalls+=("$!")
   done
   start "$plain" --timeout 2 --once || return 1
-  once=$receiver
+  once=$receiver once_port=$port once_log=$receiver_log
   timeout 20 "$hostile" stall-entry "$port" >"$work/stall.once" 2>&1 &
   stalls+=("$!")
   (sleep 1 && asks once) &
@@ -359,10 +359,28 @@ full_table() {
   heard full 5 && gets_in_after "$stall_all"
 }
 
-# The one session it takes is over then, and it says how.
-once_is_over() {
+# Who stalls holds the one place while he does, and does not use it up: it is the next one's.
+goes_on_waiting() {
   wait "$stalls_heard"
-  heard once 5 && leaves "$once" 20 30
+  heard once 5 && wait_until 20 says "$once_log" 'still waiting' || return 1
+  receiver=$once port=$once_port receiver_log=$once_log
+  stands && honest && leaves "$once" 10 0 || fails "after that: $(cat "$work/honest.log")" || return 1
+  cmp -s "$work/from/honest" "$work/outer/slow/honest" || fails 'the honest file is not there' || return 1
+  rm "$work/outer/slow/honest"
+}
+
+# Nor does who breaks the rules, from the first word on.
+waits_again() { [ "$(grep -c 'still waiting' "$receiver_log")" = "$1" ]; }
+once_is_not_for_rubbish() {
+  local case waits=0
+  start "$attacked" --once --timeout 5 || return 1
+  for case in message-no-hello name-up; do
+    why=$("$hostile" "$case" "$port" 2>&1) || return 1
+    waits=$((waits + 1))
+    wait_until 10 waits_again "$waits" || fails 'it does not say that it waits' || return 1
+  done
+  why=
+  stands && honest && leaves "$receiver" 10 0 && holds honest
 }
 
 stalls_end() {
@@ -447,12 +465,13 @@ refuses end-wrong 'END of more than was announced'
 it 'two objects of one name' one_name_twice
 takes file-as-folder 'a file used as a folder' t
 takes folder-as-file 'a folder used as a file' v v/w
-takes opens-too-many 'more opens than are allowed' open
+refuses opens-too-many 'more opens than are allowed'
 it 'all of these leave nothing behind in memory' no_leak
 it '10,000 opens' ten_thousand_opens
 it 'a million one-byte fragments with gaps' a_million_fragments
 it 'a million tiny entries' a_million_entries
 it 'a full table of stalled senders' full_table
-it 'a stalled sender and --once' once_is_over
+it 'a stalled sender and --once' goes_on_waiting
+it 'rubbish and --once' once_is_not_for_rubbish
 it 'stalls after the handshake, HELLO and ENTRY' stalls_end
 finish

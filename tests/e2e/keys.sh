@@ -49,7 +49,7 @@ two_fresh_machines() {
     says "$receiver_log" 'may send: this machine and private networks' &&
     says "$receiver_log" "this receiver's key is SHA256:" &&
     says "$work/send.log" "made this machine's identity: $work/here/udpcp/identity" &&
-    says "$work/send.log" 'first time at 127.0.0.1: its key is SHA256:' &&
+    says "$work/send.log" "first time at [127.0.0.1]:$port: its key is SHA256:" &&
     says "$work/send.log" "remembered in $known" || return 1
   [ "$(stat -c %a "$work/here/udpcp" "$work/here/udpcp/identity" | tr '\n' ' ')" = '700 600 ' ] ||
     { why='the identity is not private' && return 1; }
@@ -79,7 +79,7 @@ a_changed_receiver() {
   stop_all
   rm -r "$work/there/udpcp"
   there receive -p "$port" "$work/to" && here sends 5 "$new" 127.0.0.1 || return 1
-  says "$work/send.log" 'the key of 127.0.0.1 has changed' &&
+  says "$work/send.log" "the key of [127.0.0.1]:$port has changed" &&
     says "$work/send.log" "remove line 2 of $known" || return 1
   [ "$(grep -c SHA256: "$work/send.log")" = 2 ] || { why='both fingerprints were not shown' && return 1; }
   [ "$(sha256sum "$known")" = "$before" ] || { why='what was remembered has changed' && return 1; }
@@ -167,7 +167,7 @@ only_authorized_ones() {
   here "$program" id 2>"$work/err" >"$work/keys.txt"
   there receive -v --authorized "$work/keys.txt" "$work/to" && here sends 0 "$work/from/a" 127.0.0.1 &&
     arrived || return 1
-  says "$receiver_log" "may send: the owner of the 1 key in $work/keys.txt" &&
+  says "$receiver_log" "may send: the owner of the key in $work/keys.txt" &&
     says "$receiver_log" ": the sender's key is SHA256:" || return 1
   fresh to
   here rm "$work/here/udpcp/identity"
@@ -178,7 +178,7 @@ the_list_in_the_config_folder() {
   machines
   mkdir "$work/there/udpcp"
   there "$program" id 2>"$work/err" >"$work/there/udpcp/authorized"
-  there receive "$work/to" && says "$receiver_log" "1 key in $work/there/udpcp/authorized" &&
+  there receive "$work/to" && says "$receiver_log" "the key in $work/there/udpcp/authorized" &&
     in_vain 'does it want a key' || return 1
   stop_all
   here "$program" id 2>"$work/err" >>"$work/there/udpcp/authorized"
@@ -267,6 +267,42 @@ exposed_files() {
     ends 1 "$program" recv -p 0 --psk-file "$work/from/a" "$work/to" && nothing_arrived
 }
 
+a_folder_others_can_write() {
+  machines
+  there "$program" id >"$work/there/udpcp.txt" 2>"$work/err" && chmod 777 "$work/there/udpcp" || return 1
+  there ends 1 "$program" recv -p 0 "$work/to" && says "$work/err" "chmod 700 $work/there/udpcp" &&
+    there ends 1 "$program" id && there sends 1 "$work/from/a" 127.0.0.1 &&
+    says "$work/send.log" "chmod 700 $work/there/udpcp"
+}
+
+# ---- what the environment says ----
+typed_ones_replace_those_of_the_environment() {
+  machines
+  make_keys
+  rm -f "$work/keys.txt"
+  here "$program" id >"$work/keys.txt" 2>"$work/err"
+  export UDPCP_PSK_FILE=$work/k1
+  there receive --authorized "$work/keys.txt" "$work/to" && says "$receiver_log" 'the owner of the key in'
+  local is_said=$?
+  unset UDPCP_PSK_FILE
+  [ "$is_said" = 0 ] && here sends 0 "$work/from/a" 127.0.0.1 && arrived
+}
+
+empty_ones_open_nothing() {
+  local name
+  machines
+  for name in UDPCP_PSK_FILE UDPCP_AUTHORIZED UDPCP_ALLOW; do
+    ends 1 env "$name=" "$program" recv -p 0 "$work/to" && says "$work/err" "$name: '' is empty" || return 1
+  done
+  ends 1 env UDPCP_STRICT= "$program" send "$work/from/a" 127.0.0.1 && says "$work/err" 'UDPCP_STRICT'
+}
+
+a_dry_run_remembers_nothing() {
+  machines
+  there receive "$work/to" && here sends 0 -n "$work/from/a" 127.0.0.1 &&
+    says "$work/send.log" 'not remembered in a dry run' && nothing_arrived && is_empty "$work/here"
+}
+
 # ---- protection ----
 protects() { # protects RECEIVER'S SENDER'S SAID...: to both, or `-` for nothing
   machines
@@ -309,8 +345,8 @@ a_stalled_sender_is_ended() {
   there receive --once --timeout 2 --min-rate 1MB "$work/to" || return 1
   truncate -s 3M "$work/from/b"
   here sends 30 --bwlimit 100kB "$work/from/b" 127.0.0.1 && says "$work/send.log" 'too slow' &&
-    says "$receiver_log" 'too slow: less than 1000000 bytes a second over 5 s' && leaves "$receiver" 5 30 &&
-    nothing_arrived
+    says "$receiver_log" 'too slow: less than 1000000 bytes a second over 5 s' &&
+    wait_until 5 says "$receiver_log" 'still waiting' && nothing_arrived
 }
 
 # ---- secrets ----
@@ -350,6 +386,20 @@ nothing_said_holds_a_secret() {
   ends 1 "$program" recv -p 0 --psk-file "$work/k3" "$work/to" && holds_no_secret "$work/k1" "$work/err"
 }
 
+# What browsers are debugged with must not write our secrets down: the library would.
+no_library_writes_keys() {
+  machines
+  mkdir -p "$work/to"
+  export SSLKEYLOGFILE=$work/to/keylog GNUTLS_DEBUG_LEVEL=99
+  there receive --once "$work/to" && here sends 0 "$work/from/a" 127.0.0.1 && leaves "$receiver" 5 0
+  local rc=$?
+  unset SSLKEYLOGFILE GNUTLS_DEBUG_LEVEL
+  [ "$rc" = 0 ] || return 1
+  [ ! -e "$work/to/keylog" ] || { why='the traffic secrets stand in a file' && return 1; }
+  ! grep -qiE 'SECRET|WRITE KEY|WRITE IV' "$receiver_log" "$work/send.log" ||
+    { why='keys were printed' && return 1; }
+}
+
 without_a_home() {
   machines
   port=1
@@ -381,10 +431,15 @@ if unshare -n true 2>/dev/null || unshare -rn true 2>/dev/null; then
   it 'a key lets any address in' a_key_opens_to_any_address
 fi
 it 'files that others can get at' exposed_files
+it 'a folder of keys that others can write' a_folder_others_can_write
+it 'what was typed replaces the environment' typed_ones_replace_those_of_the_environment
+it 'empty variables open nothing' empty_ones_open_nothing
+it 'a dry run remembers nothing' a_dry_run_remembers_nothing
 it 'protection is what both ask for' protection_of_both
 it 'quotas hold' quotas_hold
 it 'a stalled sender is ended' a_stalled_sender_is_ended
 it 'no core is left' no_core_is_left
 it 'nothing said holds a secret' nothing_said_holds_a_secret
+it 'no library writes keys down' no_library_writes_keys
 it 'no folder for keys' without_a_home
 finish

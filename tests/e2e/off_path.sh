@@ -70,7 +70,8 @@ unharmed() {
   local extra
   is_running "$receiver" || { why="the receiver has fallen: $(tail -n 3 "$receiver_log")" && return 1; }
   honest after || return 1
-  extra=$(find "$work/to" -mindepth 1 ! -name honest ! -name 'during-*' ! -name before ! -name after | head -n 3)
+  extra=$(find "$work/to" -mindepth 1 ! -name honest ! -name 'during-*' ! -name before ! -name after |
+    head -n 3)
   [ -z "$extra" ] || { why="in DIR stands: $extra" && return 1; }
   kill -TERM "$receiver" && leaves "$receiver" 5 20 || return 1
   ! grep -q 'Sanitizer\|runtime error\|assert' "$receiver_log" ||
@@ -102,8 +103,8 @@ half_open() {
   target_with_all_places_taken && attack half-open 65536 && stays_small || return 1
   honest right-after || return 1
   [ "$times" -ge 2 ] || { why="the flood was over after $times transfer" && return 1; }
-  [ "$slowest_ms" -le "$honest_ms_max" ] || { why="a transfer took $slowest_ms ms during the flood" && return 1; }
-  [ "$took_ms" -le "$honest_ms_max" ] || { why="a transfer took $took_ms ms after the flood" && return 1; }
+  [ "$slowest_ms" -le "$honest_ms_max" ] || { why="$slowest_ms ms for a transfer in the flood" && return 1; }
+  [ "$took_ms" -le "$honest_ms_max" ] || { why="$took_ms ms for a transfer after the flood" && return 1; }
   rm -r "$work/to/right-after" && unharmed
 }
 
@@ -201,7 +202,7 @@ forged_versions() {
   unharmed
 }
 
-patient_why='' patient_receiver='' patient=''
+patient_why='' patient_receiver='' patient_port='' patient_log='' patient=''
 trap 'running+=($patient $patient_receiver); clean_up' EXIT
 start_waiting_for_a_token || patient_why=${why:-it did not start}
 

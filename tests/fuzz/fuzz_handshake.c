@@ -45,14 +45,16 @@ static const uint8_t first_id[CID_BYTES] = {0xc0, 1, 2, 3, 4, 5, 6, 7};
 enum { BY_SHARED_KEY = 1, KEYS_DIFFER = 2, WITH_LISTENER = 4 };
 
 static struct identity *identities[2];
-static struct public_key keys[2];
+static struct believed believed[2];
 
 static void make_identities(void) {
   for (int role = 0; role < 2 && !identities[role]; role++) {
     int error;
     identities[role] = identity_from_pem(pems[role], strlen(pems[role]), &error);
     assert(identities[role]);
-    identity_public_key(identities[role], &keys[role]);
+    struct public_key key;
+    identity_public_key(identities[role], &key);
+    believed_init(&believed[role], &key);
   }
 }
 
@@ -62,7 +64,7 @@ static struct tls_config config_of(enum crypto_role role, unsigned flags) {
   struct tls_config config = {.identity = identities[role]};
   if (flags & BY_SHARED_KEY) config.shared = is_client && flags & KEYS_DIFFER ? &other_shared : &shared;
   if (!is_client && !(flags & BY_SHARED_KEY)) {
-    config.believed = &keys[flags & KEYS_DIFFER ? ROLE_SERVER : ROLE_CLIENT];
+    config.believed = &believed[flags & KEYS_DIFFER ? ROLE_SERVER : ROLE_CLIENT];
     config.believed_count = 1;
   }
   return config;

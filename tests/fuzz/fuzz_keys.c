@@ -33,7 +33,7 @@ static void check_shared_key(const char *text, size_t size) {
 }
 
 static void check_authorized(const char *text, size_t size) {
-  struct public_key *keys, *again;
+  struct believed *keys, *again;
   size_t count, count_again;
   unsigned line;
   char written[WRITTEN_BYTES_MAX], key_text[PUBLIC_KEY_TEXT_BYTES];
@@ -43,10 +43,10 @@ static void check_authorized(const char *text, size_t size) {
   }
   assert(keys && count <= AUTHORIZED_MAX && count <= count_lines(text, size) && line == 0);
   if (count > 0) {
-    public_key_text(&keys[count - 1], key_text);
+    public_key_text(&keys[count - 1].key, key_text);
     int length = snprintf(written, sizeof(written), "%s of the last\n", key_text);
     int error = authorized_parse(written, (size_t)length, &again, &count_again, &line);
-    assert(!error && count_again == 1 && public_key_equal(again, &keys[count - 1]));
+    assert(!error && count_again == 1 && public_key_equal(&again->key, &keys[count - 1].key));
     free(again);
   }
   free(keys);

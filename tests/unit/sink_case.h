@@ -8,6 +8,8 @@
 #include "scratch.h"
 #include "udpcp/fs.h"
 
+#include <errno.h>
+
 static inline struct sink *open_sink(enum overwrite overwrite) {
   struct sink_config config = {.folder = "in", .overwrite = overwrite};
   int error = 0;
@@ -63,11 +65,12 @@ static inline int put(struct sink *sink, const char *name, const char *text) {
   return put_entry(sink, &entry, text);
 }
 
-/* How many names in a folder begin like a part file. */
+/* How many names in a folder begin like a part file; none in one that is gone. */
 static inline int parts_in(const char *path) {
   int count = 0;
   DIR *stream = opendir(path);
   const struct dirent *found;
+  if (!stream && errno == ENOENT) return 0;
   assert(stream);
   while ((found = readdir(stream)))
     count += strncmp(found->d_name, ".udpcp-", 7) == 0;

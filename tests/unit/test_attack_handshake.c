@@ -146,10 +146,10 @@ static void a_forged_close_ends_a_try_at_most(void) {
         was_sent = false;
         comes_first = true;
         pair.attack = forge_once;
-        if (is_heard(trust, target)) {
+        if (target == CLIENT && is_heard(trust, target)) {
           expect_failed(&pair);
           CU_ASSERT_EQUAL(pair.traffic[CLIENT].established, 0);
-        } else {
+        } else { /* a server keeps nothing of a first packet that closes, so the hello comes to it as ever */
           talk_to_the_end(&pair, 5 * NS_PER_S);
         }
         CU_ASSERT_TRUE(was_sent);
@@ -352,12 +352,14 @@ static void try_with(const struct shared_key *client, const struct shared_key *s
   tls_pair_init(&pair, PROTECT_AEAD, TRUST_ANYONE, 4);
   struct tls_config good = pair.tls[CLIENT];
   struct public_key key;
+  struct believed listed;
   identity_public_key(tls_pair_identity(CLIENT), &key);
+  believed_init(&listed, &key);
   pair.tls[CLIENT].shared = client;
   pair.tls[CLIENT].identity = tls_pair_identity(2);
   pair.tls[SERVER].shared = server;
   if (is_listed) {
-    pair.tls[SERVER].believed = &key;
+    pair.tls[SERVER].believed = &listed;
     pair.tls[SERVER].believed_count = 1;
   }
   tls_pair_listen(&pair, 4);

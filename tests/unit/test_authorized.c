@@ -9,7 +9,7 @@
 #define ASCENDING "ed25519 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define ONES "ed25519 //////////////////////////////////////////8="
 
-static struct public_key *keys;
+static struct believed *keys;
 static size_t count;
 static unsigned line;
 
@@ -20,8 +20,8 @@ static int parse(const char *text) {
 
 static bool is(int first, int second) {
   size_t expected = second >= 0 ? 2 : 1;
-  return line == 0 && keys && count == expected && keys[0].bytes[1] == first &&
-         (second < 0 || keys[1].bytes[1] == second);
+  return line == 0 && keys && count == expected && keys[0].key.bytes[1] == first &&
+         (second < 0 || keys[1].key.bytes[1] == second);
 }
 
 static void good_lines(void) {
@@ -36,7 +36,7 @@ static void good_lines(void) {
   CU_ASSERT(parse("# " ONES "\n\n  \r\n\t# x\n" ASCENDING "\n#\n" ONES "\n\n") == 0 && is(1, 255));
   CU_ASSERT(parse(ASCENDING "\n" ASCENDING "\n") == 0 && is(1, 1));
   for (unsigned i = 0; i < KEY_BYTES; i++)
-    CU_ASSERT_EQUAL(keys[0].bytes[i], i);
+    CU_ASSERT_EQUAL(keys[0].key.bytes[i], i);
   free(keys);
   keys = NULL;
 }

@@ -1,8 +1,9 @@
 /* config: where keys are kept, in every environment. */
 #include "cli/config.h"
+#include "scratch.h"
 #include "unit.h"
 
-#include <stdlib.h>
+#include <pwd.h>
 
 static const char *path_with(const char *config, const char *home) {
   static char path[CONFIG_PATH_BYTES];
@@ -22,9 +23,40 @@ static void the_folder_is_found(void) {
 }
 
 static void without_a_home_the_users_are_asked(void) {
-  const char *by_user = path_with(NULL, NULL), *by_relative = path_with(NULL, "relative");
-  CU_ASSERT(!by_user || *by_user == '/');
-  CU_ASSERT_EQUAL(by_user == NULL, by_relative == NULL);
+  const struct passwd *user = getpwuid(geteuid());
+  char expected[CONFIG_PATH_BYTES] = "";
+  bool has_home = user && *user->pw_dir == '/';
+  if (has_home) snprintf(expected, sizeof expected, "%s/.config/udpcp/identity", user->pw_dir);
+  const char *homes[] = {NULL, "", "relative"};
+  for (size_t i = 0; i < 3; i++) {
+    const char *path = path_with(NULL, homes[i]);
+    CU_ASSERT_EQUAL(path != NULL, has_home);
+    CU_ASSERT_STRING_EQUAL(path ? path : "", expected);
+  }
+}
+
+/* Every mode, and the sticky bit, with which others can take nothing away. */
+static void a_folder_that_others_can_write_is_refused(void) {
+  char folder[CONFIG_PATH_BYTES], expected[CONFIG_PATH_BYTES];
+  scratch_enter();
+  path_with(scratch_path, NULL);
+  snprintf(expected, sizeof expected, "%s/udpcp", scratch_path);
+  CU_ASSERT_EQUAL(config_check(folder), 0); /* none yet */
+  CU_ASSERT_STRING_EQUAL(folder, expected);
+  scratch_folder("udpcp");
+  for (unsigned mode = 0; mode <= 01777; mode++) {
+    assert(chmod("udpcp", mode) == 0);
+    CU_ASSERT_EQUAL(config_check(folder), mode & 022 && !(mode & 01000) ? ERR_EXPOSED : 0);
+  }
+  assert(chmod("udpcp", 0700) == 0);
+  if (geteuid() == 0) {
+    assert(chown("udpcp", 65534, 0) == 0);
+    CU_ASSERT_EQUAL(config_check(folder), ERR_EXPOSED); /* another's */
+  }
+  path_with("/", NULL);
+  assert(access("/udpcp", F_OK) < 0);
+  CU_ASSERT_EQUAL(config_check(folder), 0);
+  scratch_leave();
 }
 
 static void a_path_that_is_too_long_is_refused(void) {
@@ -42,4 +74,4 @@ static void a_path_that_is_too_long_is_refused(void) {
 }
 
 UNIT_MAIN(UNIT_CASE(the_folder_is_found), UNIT_CASE(without_a_home_the_users_are_asked),
-          UNIT_CASE(a_path_that_is_too_long_is_refused))
+          UNIT_CASE(a_folder_that_others_can_write_is_refused), UNIT_CASE(a_path_that_is_too_long_is_refused))

@@ -29,9 +29,11 @@ static int parse(const char *pem) {
   return error;
 }
 
+static bool is_new;
+
 static int open_it(const char *path, struct public_key *key) {
   int error = 1;
-  struct identity *identity = identity_open(path, &error);
+  struct identity *identity = identity_open(path, &is_new, &error);
   CU_ASSERT_EQUAL(!identity, error < 0);
   if (identity) identity_public_key(identity, key);
   identity_free(identity);
@@ -125,14 +127,17 @@ static void new_ones_differ(void) {
 static void made_once(void) {
   struct public_key first, second;
   struct stat found;
+  int error;
   scratch_enter();
-  CU_ASSERT_EQUAL(open_it("config/udpcp/identity", &first), 0);
-  CU_ASSERT_EQUAL(open_it("config/udpcp/identity", &second), 0);
+  CU_ASSERT_PTR_NULL(identity_read("config/udpcp/identity", &error));
+  CU_ASSERT(error == ERR_NOT_FOUND && access("config", F_OK) < 0); /* reading makes nothing */
+  CU_ASSERT(open_it("config/udpcp/identity", &first) == 0 && is_new);
+  CU_ASSERT(open_it("config/udpcp/identity", &second) == 0 && !is_new);
   CU_ASSERT(public_key_equal(&first, &second));
   CU_ASSERT(stat("config/udpcp", &found) == 0 && (found.st_mode & 07777) == 0700);
   CU_ASSERT(stat("config/udpcp/identity", &found) == 0 && (found.st_mode & 07777) == 0600);
   assert(chmod("config/udpcp/identity", 0644) == 0);
-  CU_ASSERT_EQUAL(open_it("config/udpcp/identity", &second), ERR_EXPOSED);
+  CU_ASSERT(open_it("config/udpcp/identity", &second) == ERR_EXPOSED && !is_new);
   scratch_leave();
 }
 
@@ -159,7 +164,7 @@ static void race(int start, int result) {
   int error;
   struct public_key key;
   (void)!read(start, &byte, 1); /* ends when the starter closes its end */
-  struct identity *identity = identity_open("config/identity", &error);
+  struct identity *identity = identity_open("config/identity", &is_new, &error);
   if (!identity) _exit(1);
   identity_public_key(identity, &key);
   _exit(write(result, key.bytes, KEY_BYTES) != KEY_BYTES);

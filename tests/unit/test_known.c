@@ -221,7 +221,35 @@ static void many_writers(void) {
   scratch_leave();
 }
 
+/* One who looks while another one adds sees the list before or after, and no error. */
+static void a_list_that_grows_can_be_read(void) {
+  enum { ADDED = 60 };
+  char name[KNOWN_NAME_BYTES];
+  unsigned looks = 0, failed = 0;
+  int status;
+  scratch_enter();
+  CU_ASSERT_EQUAL(known_add("known", "box", &ascending), 0);
+  fflush(stdout);
+  pid_t adder = fork();
+  assert(adder >= 0);
+  for (unsigned i = 0; adder == 0 && i < ADDED; i++) {
+    snprintf(name, sizeof name, "host%u", i);
+    if (known_add("known", name, &ascending) != 0) _exit(1);
+  }
+  if (adder == 0) _exit(0);
+  while (waitpid(adder, &status, WNOHANG) == 0) {
+    struct public_key key;
+    failed +=
+        known_check("known", "box", &ascending, &line) != KNOWN_SAME || known_key("known", 1, &key) != 0;
+    looks++;
+  }
+  CU_ASSERT(status == 0 && looks > 0);
+  CU_ASSERT_EQUAL(failed, 0);
+  scratch_leave();
+}
+
 UNIT_MAIN(UNIT_CASE(names), UNIT_CASE(refused_names), UNIT_CASE(first_line_decides),
           UNIT_CASE(damage_is_no_stranger), UNIT_CASE(no_cut_makes_new), UNIT_CASE(added_lines),
           UNIT_CASE(nothing_is_added_twice), UNIT_CASE(missing_newline_is_mended),
-          UNIT_CASE(files_and_names_refused), UNIT_CASE(keys_of_lines), UNIT_CASE(many_writers))
+          UNIT_CASE(files_and_names_refused), UNIT_CASE(keys_of_lines), UNIT_CASE(many_writers),
+          UNIT_CASE(a_list_that_grows_can_be_read))

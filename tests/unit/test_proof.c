@@ -31,8 +31,11 @@ static void the_same_key_and_direction(void) {
 static void public_keys_that_are_believed(void) {
   struct identity *one = identity_new(), *two = identity_new();
   CU_ASSERT_FATAL(one && two);
-  struct public_key list[3] = {{{9}}, {{8}}, {{7}}};
-  identity_public_key(one, &list[1]);
+  struct public_key keys[3] = {{{9}}, {{8}}, {{7}}};
+  struct believed list[3];
+  identity_public_key(one, &keys[1]);
+  for (size_t i = 0; i < 3; i++)
+    believed_init(&list[i], &keys[i]);
   const struct tls_config known = {.identity = one}, unknown = {.identity = two};
   const struct tls_config server = {.identity = two, .believed = list, .believed_count = 3};
   const struct tls_config short_list = {.identity = two, .believed = list, .believed_count = 1};

@@ -49,7 +49,7 @@ static bool derived_holds(const struct vector_line *line) {
 }
 
 static void configure(const struct vector_line *line, struct tls_config *config, struct shared_key *shared,
-                      struct public_key *public) {
+                      struct believed *public) {
   static struct identity *identity;
   uint8_t bytes[VECTOR_BYTES_MAX];
   if (!identity) identity = identity_new();
@@ -59,7 +59,9 @@ static void configure(const struct vector_line *line, struct tls_config *config,
     memcpy(shared->bytes, bytes, KEY_BYTES);
     config->shared = shared;
   } else if (bytes_of(line, "public", bytes) == KEY_BYTES) {
-    memcpy(public->bytes, bytes, KEY_BYTES);
+    struct public_key key;
+    memcpy(key.bytes, bytes, KEY_BYTES);
+    believed_init(public, &key);
     config->believed = public;
     config->believed_count = 1;
   }
@@ -75,7 +77,7 @@ static bool psk_holds(const struct vector_line *line) {
 static bool proof_holds(const struct vector_line *line) {
   struct tls_config config;
   struct shared_key shared;
-  struct public_key public;
+  struct believed public;
   uint8_t bytes[VECTOR_BYTES_MAX], made[PROOF_BYTES];
   size_t size = bytes_of(line, "bytes", bytes);
   enum crypto_role from = is_named(line, "proof_client") ? ROLE_CLIENT : ROLE_SERVER;
@@ -100,7 +102,7 @@ static struct crypto end_of(enum crypto_role role, const struct tls_config *conf
 static bool initial_holds(const struct vector_line *line) {
   struct tls_config config;
   struct shared_key shared;
-  struct public_key public;
+  struct believed public;
   uint8_t id[VECTOR_BYTES_MAX], header[VECTOR_BYTES_MAX], payload[VECTOR_BYTES_MAX], out[VECTOR_BYTES_MAX];
   size_t id_size = bytes_of(line, "id", id), header_size = bytes_of(line, "header", header);
   size_t size = bytes_of(line, "payload", payload), sealed = line->size - PROOF_BYTES - header_size;

@@ -132,6 +132,63 @@ static void the_number_of_files_and_of_folders_is_limited(void) {
   scene_free(&scene);
 }
 
+/* What a name runs through would be made as well. */
+static void folders_on_the_way_count(void) {
+  static const struct {
+    const char *name; /* with a '/' at its end: the folder is announced */
+    int expected;
+  } truth[] = {
+      {"a/b/c", FAILURE_NONE},  /* a, a/b: 2 */
+      {"a/b/d", FAILURE_NONE},  /* in the same */
+      {"a/b/", FAILURE_NONE},   /* it was counted on the way */
+      {"a/bb/c", FAILURE_NONE}, /* 3: no part of a component is shared */
+      {"a/bb/", FAILURE_NONE},
+      {"a/x/y/z/file", FAILURE_TOO_MUCH},  /* 3 more would be 6 */
+      {"a/x/y/z/other", FAILURE_TOO_MUCH}, /* what was refused is not there */
+      {"a/file", FAILURE_NONE},            /* a is there */
+      {"a/x/y/file", FAILURE_NONE},        /* 5 */
+      {"a/x/yy/file", FAILURE_TOO_MUCH},
+      {"a/x/y/more", FAILURE_TOO_MUCH}, /* the names have left a/x/y: it counts anew */
+      {"a/x/", FAILURE_NONE},
+      {"a/", FAILURE_NONE},
+      {"b/", FAILURE_TOO_MUCH},
+      {"b/file", FAILURE_TOO_MUCH},
+      {"file", FAILURE_NONE},
+  };
+  struct scene scene;
+  uint32_t count = sizeof(truth) / sizeof(truth[0]);
+  char last[96] = "";
+  begin(&scene, (struct receiver_config){.files_max = 5 + 4});
+  /* Four folders of another branch: so the limit of folders is 5, and the one of files not in the way. */
+  struct memory_file *first = announce(&scene, "1/2/3/4/first", 10);
+  send_block(&scene, first, 0, 0);
+  play(&scene, 20);
+  snprintf(last, sizeof(last), "%s", "1/2/3/4/first");
+  for (uint32_t i = 0; i < count; i++) {
+    char name[96];
+    snprintf(name, sizeof(name), "%s", truth[i].name);
+    size_t size = strlen(name), shared = 0;
+    bool is_folder = name[size - 1] == '/';
+    if (is_folder) name[--size] = 0;
+    while (shared < size && last[shared] == name[shared])
+      shared++;
+    struct memory_file *file = memory_add(&scene.sink, is_folder ? ENTRY_FOLDER : ENTRY_FILE, name, 0);
+    file->entry.size = is_folder ? 0 : 10;
+    struct message message = entry_message(name, is_folder ? 0 : 10);
+    message.entry.kind = file->entry.kind;
+    message.entry.shared = (uint32_t)shared;
+    message.entry.rest_size = (uint32_t)(size - shared);
+    message.entry.rest = (const uint8_t *)name + shared;
+    say(&scene, message);
+    if (!is_folder) send_block(&scene, file, i + 1, 0);
+    play(&scene, 20);
+    CU_ASSERT_EQUAL(answer_of(&scene, i + 1), truth[i].expected);
+    if (answer_of(&scene, i + 1) != truth[i].expected) printf("%s\n", truth[i].name);
+    snprintf(last, sizeof(last), "%s", name);
+  }
+  scene_free(&scene);
+}
+
 UNIT_MAIN(UNIT_CASE(the_sum_of_sizes_is_limited), UNIT_CASE(what_is_there_does_not_count_for_the_bytes),
           UNIT_CASE(a_dry_run_says_what_would_be_too_much),
-          UNIT_CASE(the_number_of_files_and_of_folders_is_limited))
+          UNIT_CASE(the_number_of_files_and_of_folders_is_limited), UNIT_CASE(folders_on_the_way_count))

@@ -1,6 +1,115 @@
 /* report: outcomes become exit statuses that scripts rely on, and one line that says what to do. */
 #include "cli/report.h"
+#include "cli/text.h"
 #include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- what is said, read back ---- */
+static char heard[1 << 20];
+static int said_fd, old_stderr;
+
+static void listen_to_stderr(void) {
+  FILE *file = tmpfile();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  said_fd = fileno(file);
+  fflush(stderr);
+  old_stderr = dup(STDERR_FILENO);
+  dup2(said_fd, STDERR_FILENO);
+}
+
+/* How many lines; they are in `heard`. */
+static unsigned lines_said(void) {
+  unsigned lines = 0;
+  dup2(old_stderr, STDERR_FILENO);
+  close(old_stderr);
+  ssize_t size = pread(said_fd, heard, sizeof heard - 1, 0);
+  close(said_fd);
+  heard[size > 0 ? size : 0] = 0;
+  for (const char *at = heard; (at = strchr(at, '\n')) != NULL; at++)
+    lines++;
+  return lines;
+}
+
+static struct report failure_of(const char *name) {
+  return (struct report){.kind = REPORT_FAILED,
+                         .error = ERR_DISK_FULL,
+                         .entry = {.kind = ENTRY_FILE,
+                                   .size = 10,
+                                   .name = (const uint8_t *)name,
+                                   .name_size = (uint16_t)strlen(name)}};
+}
+
+static void failures_are_told_up_to_a_bound(void) {
+  static const struct {
+    enum command command;
+    bool verbose;
+    unsigned failures, lines;
+  } truth[] = {
+      {COMMAND_RECV, false, 100, 100}, {COMMAND_RECV, false, 101, 101},  {COMMAND_RECV, false, 3000, 101},
+      {COMMAND_RECV, true, 3000, 101}, {COMMAND_SEND, false, 3000, 101}, {COMMAND_SEND, true, 3000, 3000},
+  };
+  for (size_t i = 0; i < sizeof truth / sizeof truth[0]; i++) {
+    struct options options = {.command = truth[i].command, .verbose = truth[i].verbose};
+    struct tally tally = {0};
+    struct progress cut = {.outcome = OUTCOME_PROTOCOL};
+    struct report report = failure_of("a/file");
+    listen_to_stderr();
+    for (unsigned k = 0; k < truth[i].failures; k++)
+      report_take(&tally, &report, &options, "who: ");
+    CU_ASSERT_EQUAL(lines_said(), truth[i].lines);
+    CU_ASSERT_EQUAL(tally.failed, truth[i].failures);
+    CU_ASSERT_EQUAL(tally.failed_bytes, 10 * truth[i].failures);
+    bool is_said = strstr(heard, "who: further failures are only counted") != NULL;
+    CU_ASSERT_EQUAL(is_said, truth[i].lines == 101);
+    CU_ASSERT_EQUAL(report_has_summary(&tally, &cut), truth[i].failures > 100); /* it has the number */
+  }
+}
+
+/* The middle goes, and never half of an escape or of a character. */
+static void a_long_name_is_cut_in_the_middle(void) {
+  static const char *const units[] = {"a", "\x01", "\xc3\xa9", "ab\x1b\xe2\x82\xac", "\xff"};
+  static const unsigned widths[] = {1, 4, 1, 7, 4};
+  static char name[NAME_BYTES_MAX + 1], expected[32 * 1024];
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+    for (unsigned count = 1; count * strlen(units[i]) + 4 <= NAME_BYTES_MAX;
+         count = count < 260 ? count + 1 : count * 2) {
+      struct options options = {.command = COMMAND_RECV};
+      struct tally tally = {0};
+      size_t unit_bytes = strlen(units[i]), columns = 0;
+      for (unsigned k = 0; k < count; k++)
+        memcpy(name + k * unit_bytes, units[i], unit_bytes);
+      memcpy(name + count * unit_bytes, ".end", 5);
+      struct report report = failure_of(name);
+      listen_to_stderr();
+      report_take(&tally, &report, &options, "");
+      CU_ASSERT_EQUAL(lines_said(), 1);
+      char *end = strstr(heard, ".end: no space left");
+      CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+      const char *middle = strstr(heard, "...");
+      bool is_long = count * widths[i] + 4 > REPORT_NAME_COLUMNS;
+      CU_ASSERT_EQUAL(middle != NULL, is_long);
+      const char *at = heard + strlen("udpcp: ");
+      for (const char *from = at; from < end + 4; from++)
+        columns += ((uint8_t)*from & 0xc0) != 0x80;
+      CU_ASSERT(columns <= REPORT_NAME_COLUMNS && columns >= (is_long ? 194 : 1));
+      text_escape((const uint8_t *)name, strlen(name), expected, sizeof expected);
+      size_t head = middle ? (size_t)(middle - at) : (size_t)(end - at);
+      CU_ASSERT_EQUAL(memcmp(expected, at, head), 0);
+      size_t tail = middle ? (size_t)(end - middle) - 3 : 0;
+      CU_ASSERT_EQUAL(memcmp(expected + strlen(expected) - 4 - tail, end - tail, tail), 0);
+      char again[32];
+      if (middle) { /* the tail begins with something whole */
+        size_t first = middle[3] == '\\' ? 4 : 1;
+        CU_ASSERT(text_escape((const uint8_t *)middle + 3, 3, again, sizeof again) > 0);
+        CU_ASSERT(first == 1 || middle[4] == 'x');
+        CU_ASSERT(((uint8_t)middle[3] & 0xc0) != 0x80);
+      }
+    }
+  }
+}
 
 static void every_outcome_has_its_status(void) {
   static const struct {
@@ -115,4 +224,5 @@ static void a_summary_counts_what_happened(void) {
 
 UNIT_MAIN(UNIT_CASE(every_outcome_has_its_status), UNIT_CASE(statuses_are_frozen),
           UNIT_CASE(an_end_is_told_in_one_line), UNIT_CASE(a_connection_that_was_no_session),
-          UNIT_CASE(a_summary_counts_what_happened))
+          UNIT_CASE(a_summary_counts_what_happened), UNIT_CASE(failures_are_told_up_to_a_bound),
+          UNIT_CASE(a_long_name_is_cut_in_the_middle))

@@ -7,7 +7,7 @@
 #include "transfer/block.h"
 #include "transfer/journal.h"
 
-enum { BLOCKS = 80, SIZE = BLOCKS * BLOCK_DATA_BYTES - 1000 };
+enum { BLOCKS = 32, SIZE = BLOCKS * BLOCK_DATA_BYTES - 1000, LARGE_BYTES = 40 << 20 };
 
 /* Ends what was, and begins anew between the same files. */
 static void run_again(struct run *run, uint64_t seed) {
@@ -34,21 +34,21 @@ static void goes_on_where_it_was_cut_off(void) {
     run_init(&run, seed, seed % 3 ? 0 : 1);
     run.is_silent = seed % 2;
     run.stop_at_ns = run.pair.now_ns + (30 + seed * 5) * NS_PER_MS;
-    add(&run, ENTRY_FILE, "large", 100 << 20, FAULT_NONE);
+    add(&run, ENTRY_FILE, "large", LARGE_BYTES, FAULT_NONE);
     run_all(&run);
     check_run(&run);
     bool is_kept = run.sink.files[0].is_kept;
     uint64_t moved = run.ends[SERVER].progress.bytes_moved;
-    CU_ASSERT(moved < 100 << 20);
+    CU_ASSERT(moved < LARGE_BYTES);
     kept += is_kept;
     uint64_t unasked = BLOCKS_UNASKED * BLOCK_DATA_BYTES; /* are sent again in any case */
     CU_ASSERT(is_kept || moved <= unasked);
     run_again(&run, seed);
     run_all(&run);
-    check_whole(&run, 100 << 20);
+    check_whole(&run, LARGE_BYTES);
     for (int end = 0; end < 2; end++) {
       const struct progress *progress = &run.ends[end].progress;
-      CU_ASSERT_EQUAL(progress->bytes_moved + progress->bytes_held, 100 << 20);
+      CU_ASSERT_EQUAL(progress->bytes_moved + progress->bytes_held, LARGE_BYTES);
       CU_ASSERT_EQUAL(progress->bytes_held, is_kept ? moved - unasked : 0);
       CU_ASSERT_EQUAL(progress->bytes_held, run.ends[CLIENT].progress.bytes_held);
     }
@@ -62,7 +62,7 @@ static void comes_to_its_end_in_small_steps(void) {
   struct run run;
   run_init(&run, 5, 0);
   run.job_ns = 10 * NS_PER_MS;
-  add(&run, ENTRY_FILE, "large", 60 << 20, FAULT_NONE);
+  add(&run, ENTRY_FILE, "large", LARGE_BYTES, FAULT_NONE);
   unsigned rounds = 0;
   for (; !run.sink.files[0].final && rounds < 100; rounds++) {
     if (rounds > 0) run_again(&run, rounds);
@@ -129,9 +129,9 @@ static void believes_only_what_it_read(void) {
   } truth[] = {
       {TRUE_CLAIM, 4, 30, 1, 26},
       {TRUE_CLAIM, 0, 30, 1, 26},
-      {TRUE_CLAIM, 20, BLOCKS, 1, 60},
-      {TRUE_CLAIM, 0, BLOCKS, 1, 76},
-      {TRUE_CLAIM, 5, BLOCKS, 2, 38},
+      {TRUE_CLAIM, 20, BLOCKS, 1, 12},
+      {TRUE_CLAIM, 0, BLOCKS, 1, 28},
+      {TRUE_CLAIM, 5, BLOCKS, 2, 14},
       {TRUE_CLAIM, 0, 4, 1, 0},
       {NO_HEADER, 4, 30, 1, 0},
       {OTHER_HEADER, 4, 30, 1, 0},
@@ -164,7 +164,7 @@ static void believes_only_what_it_read(void) {
 /* No more ranges than can be said: the rest comes again. */
 static void more_ranges_than_can_be_said(void) {
   struct run run;
-  const uint64_t size = 200ull * BLOCK_DATA_BYTES;
+  const uint64_t size = 140ull * BLOCK_DATA_BYTES;
   run_init(&run, 1, 0);
   add(&run, ENTRY_FILE, "large", size, FAULT_NONE);
   struct memory_file *file = &run.sink.files[0];
@@ -176,7 +176,7 @@ static void more_ranges_than_can_be_said(void) {
   file->is_kept = true;
   journal_write_header(bytes, &key);
   memory_note(NULL, file, 0, bytes, sizeof(bytes));
-  for (uint64_t block = 5; block < 200; block += 2) { /* 98 ranges */
+  for (uint64_t block = 5; block < 140; block += 2) { /* 68 ranges */
     for (uint32_t i = 0; i < BLOCK_DATA_BYTES; i++)
       file->part[block * BLOCK_DATA_BYTES + i] =
           memory_byte(&run.source.files[0], block * BLOCK_DATA_BYTES + i);

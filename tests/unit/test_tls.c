@@ -87,9 +87,9 @@ static void a_server_believes_those_it_knows(void) {
   for (size_t place = 0; place <= 3; place++) {
     for (size_t count = 0; count <= 3; count++) {
       struct ends ends;
-      struct public_key list[3];
-      memcpy(list, keys, sizeof list);
-      if (place < 3) list[place] = client;
+      struct believed list[3];
+      for (size_t i = 0; i < 3; i++)
+        believed_init(&list[i], i == place ? &client : &keys[i]);
       ends_init(&ends, NULL);
       ends.server.config.believed = list;
       ends.server.config.believed_count = count;

@@ -17,7 +17,8 @@ static void enter(void) {
   setenv("XDG_CONFIG_HOME", scratch_path, 1);
   for (int i = 0; i < KINDS; i++) {
     int error;
-    struct identity *identity = identity_open(names[i], &error);
+    bool is_new;
+    struct identity *identity = identity_open(names[i], &is_new, &error);
     assert(identity);
     identity_public_key(identity, &keys[i]);
     identity_free(identity);
@@ -110,6 +111,86 @@ static void damaged_files_end_the_command(void) {
   leave();
 }
 
+/* Whoever can put a list there or take it away decides who is believed. */
+static void a_folder_of_all_is_not_believed(void) {
+  struct options send = {.port = PORT_DEFAULT, .quiet = true}, recv = {.quiet = true};
+  struct options shared = {.quiet = true, .psk_file = "k"}, asked = {.quiet = true, .authorized = "list"};
+  char line[PUBLIC_KEY_TEXT_BYTES];
+  enter();
+  scratch_folder("udpcp");
+  public_key_text(&keys[0], line);
+  scratch_write("list", line);
+  CU_ASSERT_EQUAL(shared_key_make("k"), 0);
+  assert(chmod("udpcp", 0777) == 0);
+  CU_ASSERT_EQUAL(begin_send(&send, "box"), EXIT_USAGE);
+  CU_ASSERT_EQUAL(trust_begin_recv(&trust, &recv), EXIT_USAGE);
+  trust_end(&trust);
+  CU_ASSERT_EQUAL(trust_begin_recv(&trust, &asked), EXIT_USAGE); /* the identity stands there */
+  trust_end(&trust);
+  CU_ASSERT_EQUAL(trust_begin_recv(&trust, &shared), EXIT_DONE); /* nothing is looked for there */
+  trust_end(&trust);
+  CU_ASSERT(access("udpcp/identity", F_OK) < 0);
+  assert(chmod("udpcp", 0700) == 0);
+  CU_ASSERT_EQUAL(begin_send(&send, "box"), EXIT_DONE);
+  leave();
+}
+
+static void a_dry_run_makes_and_remembers_nothing(void) {
+  struct options options = {.command = COMMAND_SEND, .port = PORT_DEFAULT, .quiet = true, .dry_run = true};
+  struct options strict = options, recv = {.command = COMMAND_RECV, .quiet = true, .dry_run = true};
+  strict.strict = true;
+  enter();
+  CU_ASSERT_EQUAL(begin_send(&options, "box"), EXIT_DONE);
+  CU_ASSERT_PTR_NOT_NULL(trust.tls.identity);
+  CU_ASSERT_EQUAL(judge(0), 0);
+  CU_ASSERT_TRUE(trust_on_met(&trust));
+  CU_ASSERT(access("udpcp", F_OK) < 0);
+  CU_ASSERT_EQUAL(begin_send(&strict, "box"), EXIT_DONE);
+  CU_ASSERT_EQUAL(judge(0), ERR_UNTRUSTED);
+  trust_end(&trust);
+  CU_ASSERT_EQUAL(trust_begin_recv(&trust, &recv), EXIT_DONE); /* senders will remember that one */
+  CU_ASSERT(access("udpcp/identity", F_OK) == 0);
+  struct public_key own = trust.own;
+  CU_ASSERT_EQUAL(begin_send(&options, "box"), EXIT_DONE);
+  CU_ASSERT(public_key_equal(&trust.own, &own));
+  assert(chmod("udpcp/identity", 0644) == 0);
+  CU_ASSERT_EQUAL(begin_send(&options, "box"), EXIT_USAGE);
+  leave();
+}
+
+/* A hello that was sent back is known by this, whoever runs the two and with what home. */
+static void one_shared_key_makes_one_machine(void) {
+  struct options options = {.quiet = true, .psk_file = "k"}, other = {.quiet = true, .psk_file = "other"};
+  uint8_t before[KEY_BYTES];
+  enter();
+  CU_ASSERT(shared_key_make("k") == 0 && shared_key_make("other") == 0);
+  CU_ASSERT_EQUAL(trust_begin_recv(&trust, &options), EXIT_DONE);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(trust_machine(&trust));
+  memcpy(before, trust_machine(&trust), KEY_BYTES);
+  CU_ASSERT(access("udpcp", F_OK) < 0);
+  setenv("XDG_CONFIG_HOME", "/nowhere", 1);
+  CU_ASSERT_EQUAL(begin_send(&options, "box"), EXIT_DONE);
+  CU_ASSERT_EQUAL(memcmp(trust_machine(&trust), before, KEY_BYTES), 0);
+  CU_ASSERT_EQUAL(begin_send(&other, "box"), EXIT_DONE);
+  CU_ASSERT_NOT_EQUAL(memcmp(trust_machine(&trust), before, KEY_BYTES), 0);
+  leave();
+}
+
+/* What is to be left with differs: a receiver that is another, or a file that became useless meanwhile. */
+static void refusals_have_their_status(void) {
+  struct options options = {.port = 99, .quiet = true};
+  enter();
+  CU_ASSERT_EQUAL(begin_send(&options, "box"), EXIT_DONE);
+  CU_ASSERT_EQUAL(known_add(trust.known_path, trust.name, &keys[1]), 0);
+  CU_ASSERT_EQUAL(judge(0), ERR_UNTRUSTED);
+  CU_ASSERT_EQUAL(trust_say_refused(&trust), EXIT_REFUSED);
+  scratch_write("udpcp/known_receivers", "damaged\n");
+  CU_ASSERT_EQUAL(judge(0), ERR_UNTRUSTED);
+  CU_ASSERT_TRUE(trust_is_refused(&trust));
+  CU_ASSERT_EQUAL(trust_say_refused(&trust), EXIT_USAGE);
+  leave();
+}
+
 static bool admits(const char *text) {
   struct address address = {.size = sizeof(struct sockaddr_in)};
   struct sockaddr_in ipv4 = {.sin_family = AF_INET};
@@ -176,5 +257,7 @@ static void a_list_without_keys_opens_to_nobody(void) {
 
 UNIT_MAIN(UNIT_CASE(a_receiver_is_pinned_at_first_sight), UNIT_CASE(strict_takes_known_ones_only),
           UNIT_CASE(who_was_remembered_meanwhile_counts), UNIT_CASE(damaged_files_end_the_command),
+          UNIT_CASE(a_folder_of_all_is_not_believed), UNIT_CASE(a_dry_run_makes_and_remembers_nothing),
+          UNIT_CASE(one_shared_key_makes_one_machine), UNIT_CASE(refusals_have_their_status),
           UNIT_CASE(addresses_count_beside_keys_only_when_asked),
           UNIT_CASE(a_list_without_keys_opens_to_nobody))

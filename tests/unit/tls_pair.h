@@ -69,9 +69,10 @@ static inline const struct identity *tls_pair_identity(unsigned which) {
   static struct identity *made[3];
   static const char *const names[] = {"client", "server", "other"};
   int error = 0;
+  bool is_new;
   if (made[which]) return made[which];
   scratch_enter();
-  made[which] = identity_open(names[which], &error);
+  made[which] = identity_open(names[which], &is_new, &error);
   scratch_leave();
   CU_ASSERT_PTR_NOT_NULL_FATAL(made[which]);
   return made[which];
@@ -137,7 +138,8 @@ static inline void tls_pair_listen(struct tls_pair *pair, uint32_t half_open_max
 /* `half_open_max` 0: every client must come back with a token. */
 static inline void tls_pair_init(struct tls_pair *pair, enum protection_suite suite, enum trust trust,
                                  uint32_t half_open_max) {
-  static struct public_key listed;
+  static struct believed listed;
+  struct public_key client;
   *pair = (struct tls_pair){.now_ns = NS_PER_S, .suite = suite, .client_address = tls_pair_home};
   prng_seed(&tls_pair_prng, 1);
   for (int end = 0; end < 2; end++) {
@@ -145,7 +147,8 @@ static inline void tls_pair_init(struct tls_pair *pair, enum protection_suite su
     pair->tls[end].identity = tls_pair_identity((unsigned)end);
     if (trust == TRUST_SHARED) pair->tls[end].shared = &tls_pair_shared;
   }
-  identity_public_key(pair->tls[CLIENT].identity, &listed);
+  identity_public_key(pair->tls[CLIENT].identity, &client);
+  believed_init(&listed, &client);
   if (trust == TRUST_LISTED) {
     pair->tls[SERVER].believed = &listed;
     pair->tls[SERVER].believed_count = 1;
