@@ -162,9 +162,9 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   char text[REPORT_TEXT_BYTES];
   session->role->get_progress(session->state, &progress);
   if (receiving->leave_ns != 0 && progress.outcome == OUTCOME_RUNNING) progress.outcome = OUTCOME_INTERRUPTED;
-  const char *end = report_outcome(&progress, COMMAND_RECV, options->timeout_s, text);
-  if (end && !session->is_too_slow) say("%s%s", who(session), end);
   conn_get_stats(session->conn, &stats);
+  const char *end = report_outcome(&progress, COMMAND_RECV, stats.idle_timeout_ns / NS_PER_S, text);
+  if (end && !session->is_too_slow) say("%s%s", who(session), end);
   report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
   if (!options->quiet && report_has_summary(&session->tally, &progress)) say("%s%s", who(session), text);
   if (!options->once || receiving->leave_ns != 0) return;
@@ -353,8 +353,7 @@ static void say_what_begins(const struct receiving *receiving, const char *shown
 /* Whether to go on after a step of the sandbox. A kernel that lacks it is no reason not to; any other failure
  * is. */
 static bool is_confined(const struct options *options, int error, const char *what) {
-  if (error == ERR_UNSUPPORTED && options->verbose)
-    say("this kernel cannot confine the receiver to %s", what);
+  if (error == ERR_UNSUPPORTED && !options->quiet) say("this kernel cannot confine the receiver to %s", what);
   if (error == 0 || error == ERR_UNSUPPORTED) return true;
   say("the receiver cannot be confined to %s: %s (--no-sandbox does without)", what, error_text(error));
   return false;

@@ -260,10 +260,10 @@ static enum exit_status conclude(struct sending *sending) {
     return trust_say_refused(&sending->trust);
   }
   if (sending->is_interrupted) sending->progress.outcome = OUTCOME_INTERRUPTED;
-  const char *end = report_outcome(&sending->progress, COMMAND_SEND, options->timeout_s, text);
+  conn_get_stats(session->conn, &stats);
+  const char *end = report_outcome(&sending->progress, COMMAND_SEND, stats.idle_timeout_ns / NS_PER_S, text);
   say_status(NULL);
   if (end && !sending->is_stuck) say("%s", end);
-  conn_get_stats(session->conn, &stats);
   if (session->state && !options->quiet && report_has_summary(&session->tally, &sending->progress)) {
     report_summary(&session->tally, &sending->progress, &stats, options,
                    clock_now_ns() - session->established_ns, text);

@@ -182,8 +182,9 @@ void report_summary(const struct tally *tally, const struct progress *progress,
       (unsigned long long)files, files == 1 ? "" : "s", size_text(bytes, size));
   if (!is_dry) {
     ADD(" in %s", duration_text(duration_ns, duration));
-    if (bytes && duration_ns >= NS_PER_MS && progress->outcome == OUTCOME_COMPLETE)
-      ADD(" (%s)", rate_text((uint64_t)((double)bytes * (double)NS_PER_S / (double)duration_ns), rate));
+    uint64_t moved = bytes > progress->bytes_held ? bytes - progress->bytes_held : 0;
+    if (moved && duration_ns >= NS_PER_MS && progress->outcome == OUTCOME_COMPLETE)
+      ADD(" (%s)", rate_text((uint64_t)((double)moved * (double)NS_PER_S / (double)duration_ns), rate));
   }
   if (stats->block_bytes_sent && stats->block_bytes_resent * 1000 >= stats->block_bytes_sent)
     ADD(", %.1f%% sent again", 100.0 * (double)stats->block_bytes_resent / (double)stats->block_bytes_sent);

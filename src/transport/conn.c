@@ -452,6 +452,7 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->in_flight_bytes = conn->spaces[LEVEL_DATA].sent.bytes_in_flight;
   stats->rate_bytes_per_s = conn->congestion.rate_bytes_per_s;
   stats->congestion = conn->congestion.ops->name;
+  stats->idle_timeout_ns = conn->idle_timeout_ns;
   stats->datagram_bytes = conn->mtu.current;
   stats->control_bytes_received = conn->control_in.in_order;
   stats->protection = conn->protection;

@@ -216,6 +216,10 @@ static void a_summary_counts_what_happened(void) {
   CU_ASSERT_STRING_EQUAL(text, "received 1 file, 10 bytes in 1.00 s (80 bit/s), 12 already there, 3 failed");
   report_summary(&tally, &cut, &clean, &recv, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "received 2003 files, 1.20 GiB in 1.00 s");
+  struct progress resumed = {.outcome = OUTCOME_COMPLETE, .bytes_held = 1288490189 - 1000000};
+  report_summary(&tally, &resumed, &clean, &recv, NS_PER_S, text); /* the rate is of what was moved */
+  CU_ASSERT_STRING_EQUAL(
+      text, "received 2003 files, 1.20 GiB in 1.00 s (8.00 Mbit/s), 1.20 GiB were there from an earlier try");
   report_summary(&would, &complete, &clean, &dry, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "would send 4 files, 2.00 KiB");
   report_summary(&would, &complete, &clean, &recv, NS_PER_S, text); /* the sender runs dry */
