@@ -305,7 +305,9 @@ ten_thousand_opens() {
   done
   before=$(descriptors)
   grows 2048 many_at_once "$before" || return 1
-  wait_until 5 has_descriptors "$before" || fails "$(descriptors) descriptors, before $before" || return 1
+  # The latest few folders stay open; had any of the 10,200 kept one, it would be hundreds.
+  wait_until 5 has_descriptors $((before + 8)) ||
+    fails "$(descriptors) descriptors, before $before" || return 1
   holds # nor the folder on the way to them
 }
 
