@@ -152,6 +152,9 @@ struct hash128 {
   uint8_t bytes[16]; /* XXH3-128, canonical (big-endian) form */
 };
 struct hash128 hash_128(const void *bytes, size_t size);
+/* Of size, time and name (at most NAME_BYTES_MAX): equal for what is the same file, as far as can be known
+ * before it is read (proto/transfer.md section 6.1). */
+struct hash128 entry_key(const struct entry *entry);
 
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull

@@ -25,20 +25,8 @@ enum {
 static const char journal_suffix[] = ".journal", part_suffix[] = ".part";
 
 /* ---- names ---- */
-static void put_number(uint8_t *at, uint64_t value) {
-  for (int i = 0; i < 8; i++)
-    at[i] = (uint8_t)(value >> 8 * i);
-}
-
-/* The same name, size and time of change: the same contents, as far as can be known before they are read. */
 static void name_kept(struct sink_file *file, const struct entry *entry) {
-  uint8_t bytes[NAME_BYTES_MAX + 24];
-  size_t name_size = entry->name_size < NAME_BYTES_MAX ? entry->name_size : NAME_BYTES_MAX;
-  put_number(bytes, entry->size);
-  put_number(bytes + 8, (uint64_t)entry->mtime_s);
-  put_number(bytes + 16, entry->mtime_ns);
-  memcpy(bytes + 24, entry->name, name_size);
-  struct hash128 hash = hash_128(bytes, 24 + name_size);
+  struct hash128 hash = entry_key(entry);
   size_t used = (size_t)snprintf(file->part, sizeof(file->part), ".udpcp-");
   for (size_t i = 0; i < sizeof(hash.bytes); i++)
     used += (size_t)snprintf(file->part + used, sizeof(file->part) - used, "%02x", hash.bytes[i]);

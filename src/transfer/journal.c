@@ -12,18 +12,6 @@
 enum { VERSION = 1 };
 static const uint8_t magic[8] = {'u', 'd', 'p', 'c', 'p', 'j', 'n', 'l'};
 
-struct hash128 journal_key(const struct entry *entry) {
-  uint8_t bytes[24 + NAME_BYTES_MAX];
-  struct writer writer;
-  writer_init(&writer, bytes, sizeof(bytes));
-  write_u64(&writer, entry->size);
-  write_u64(&writer, (uint64_t)entry->mtime_s);
-  write_u64(&writer, entry->mtime_ns);
-  write_bytes(&writer, entry->name, entry->name_size);
-  assert(!writer.failed && "a name that was announced is not longer");
-  return hash_128(bytes, writer_used(&writer));
-}
-
 uint64_t journal_offset(uint64_t block) { return (block + 1) * JOURNAL_RECORD_BYTES; }
 
 void journal_write_header(uint8_t bytes[JOURNAL_RECORD_BYTES], const struct hash128 *key) {

@@ -7,8 +7,6 @@
 
 enum { JOURNAL_RECORD_BYTES = 32 }; /* the header has as many */
 
-/* What ties a journal to an entry: a hash of its name, size and time of change. */
-struct hash128 journal_key(const struct entry *entry);
 /* Where the record of a block stands; the header stands at 0. */
 uint64_t journal_offset(uint64_t block);
 

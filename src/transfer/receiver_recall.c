@@ -20,7 +20,7 @@ bool receiver_can_resume(const struct sink_ops *ops, const struct entry *entry) 
 
 bool receiver_open_journal(const struct store_job *job, const struct store_item *item) {
   uint8_t header[JOURNAL_RECORD_BYTES];
-  struct hash128 key = journal_key(item->entry);
+  struct hash128 key = entry_key(item->entry);
   int got = job->ops->recall(job->sink, item->file, 0, header, sizeof(header));
   if (got == (int)sizeof(header) && journal_is_header(header, &key)) return true;
   journal_write_header(header, &key);
@@ -31,7 +31,7 @@ bool receiver_open_journal(const struct store_job *job, const struct store_item 
 void receiver_note_block(const struct store_job *job, const struct store_item *item) {
   uint8_t record[JOURNAL_RECORD_BYTES];
   const struct block_trailer *trailer = &item->block->trailer;
-  struct hash128 key = journal_key(item->entry);
+  struct hash128 key = entry_key(item->entry);
   journal_write_record(record, &key, trailer->number, &trailer->hash);
   job->ops->note(job->sink, item->file, journal_offset(trailer->number), record, sizeof(record));
 }
@@ -47,7 +47,7 @@ static bool is_held(const struct recall_job *job, uint64_t number, const struct 
 
 /* Goes through the records, as far as they are `count` of them or the job has enough to do. */
 static void look_at(struct recall_job *job, const uint8_t *records, size_t count, uint8_t *bytes) {
-  struct hash128 key = journal_key(job->entry);
+  struct hash128 key = entry_key(job->entry);
   for (size_t i = 0; i < count && job->reads < RECALL_BLOCKS_MAX; i++, job->next++) {
     struct held_block *held = &job->held[job->count];
     if (!journal_read_record(records + i * JOURNAL_RECORD_BYTES, &key, job->next, &held->hash)) continue;

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
       found = job.held[i].number + 1;
     }
   }
-  struct hash128 key = journal_key(&entry);
+  struct hash128 key = entry_key(&entry);
   if (size >= JOURNAL_RECORD_BYTES && journal_is_header(bytes, &key)) assert(bytes[0] == 'u');
   return 0;
 }

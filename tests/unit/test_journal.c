@@ -18,7 +18,7 @@ static bool same(const struct hash128 *a, const struct hash128 *b) {
 
 static void each_part_of_an_entry_makes_another_key(void) {
   struct entry others[5];
-  struct hash128 key = journal_key(&entry), again = journal_key(&entry);
+  struct hash128 key = entry_key(&entry), again = entry_key(&entry);
   CU_ASSERT_TRUE(same(&key, &again));
   for (int i = 0; i < 5; i++)
     others[i] = entry;
@@ -28,12 +28,12 @@ static void each_part_of_an_entry_makes_another_key(void) {
   others[3].name_size++;
   others[4].name = (const uint8_t *)"Folder";
   for (int i = 0; i < 5; i++) {
-    struct hash128 other = journal_key(&others[i]);
+    struct hash128 other = entry_key(&others[i]);
     CU_ASSERT_FALSE(same(&key, &other));
   }
   others[0] = entry;
   others[0].mode = 0111; /* is set at the end, whatever it was */
-  again = journal_key(&others[0]);
+  again = entry_key(&others[0]);
   CU_ASSERT_TRUE(same(&key, &again));
 }
 
@@ -43,9 +43,9 @@ static void the_longest_name_has_a_key(void) {
   struct entry longest = entry;
   longest.name = name;
   longest.name_size = NAME_BYTES_MAX;
-  struct hash128 key = journal_key(&longest), other;
+  struct hash128 key = entry_key(&longest), other;
   name[NAME_BYTES_MAX - 1] = 'm';
-  other = journal_key(&longest);
+  other = entry_key(&longest);
   CU_ASSERT_FALSE(same(&key, &other));
 }
 
@@ -58,7 +58,7 @@ static void records_stand_one_after_another(void) {
 static void what_was_written_is_read(void) {
   static const uint64_t blocks[] = {0, 1, 4, 39, 1ull << 43};
   uint8_t bytes[JOURNAL_RECORD_BYTES];
-  struct hash128 key = journal_key(&entry), hash = some_hash(), read;
+  struct hash128 key = entry_key(&entry), hash = some_hash(), read;
   journal_write_header(bytes, &key);
   CU_ASSERT_TRUE(journal_is_header(bytes, &key));
   for (unsigned i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
@@ -72,7 +72,7 @@ static void what_was_written_is_read(void) {
 
 static void any_other_bytes_are_none(void) {
   uint8_t header[JOURNAL_RECORD_BYTES], record[JOURNAL_RECORD_BYTES], zeros[JOURNAL_RECORD_BYTES] = {0};
-  struct hash128 key = journal_key(&entry), hash = some_hash(), read, other_key = some_hash();
+  struct hash128 key = entry_key(&entry), hash = some_hash(), read, other_key = some_hash();
   journal_write_header(header, &key);
   journal_write_record(record, &key, 7, &hash);
   for (unsigned bit = 0; bit < 8 * JOURNAL_RECORD_BYTES; bit++) {

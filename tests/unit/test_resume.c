@@ -98,7 +98,7 @@ static void prepare(struct run *run, enum claim claim, uint64_t first, uint64_t 
   entry.name = (const uint8_t *)run->source.files[0].name;
   other = entry;
   other.size++;
-  struct hash128 key = journal_key(&entry), other_key = journal_key(&other);
+  struct hash128 key = entry_key(&entry), other_key = entry_key(&other);
   uint8_t bytes[JOURNAL_RECORD_BYTES];
   file->part = calloc(1, SIZE + 1);
   file->is_kept = true;
@@ -170,7 +170,7 @@ static void more_ranges_than_can_be_said(void) {
   struct memory_file *file = &run.sink.files[0];
   struct entry entry = run.source.files[0].entry;
   entry.name = (const uint8_t *)run.source.files[0].name;
-  struct hash128 key = journal_key(&entry);
+  struct hash128 key = entry_key(&entry);
   uint8_t bytes[JOURNAL_RECORD_BYTES];
   file->part = calloc(1, size + 1);
   file->is_kept = true;
