@@ -125,7 +125,8 @@ static void on_moved(void *context, struct session *session, uint64_t now_ns) {
   session->role->get_progress(session->state, &sending->progress);
   if (sending->progress.outcome == OUTCOME_RUNNING) return;
   sending->is_over = true;
-  sending->leave_ns = now_ns + LINGER_NS;
+  /* All is safe there. A farewell that gets lost is no harm to the receiver, which needs no answer either. */
+  sending->leave_ns = sending->progress.outcome == OUTCOME_COMPLETE ? now_ns : now_ns + LINGER_NS;
 }
 
 static void on_ended(void *context, struct session *session, uint64_t now_ns) {

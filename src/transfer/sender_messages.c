@@ -111,6 +111,7 @@ static void on_finished(struct sender *sender) {
     return;
   }
   sender->finished = true;
+  sender->session.progress.outcome = OUTCOME_COMPLETE; /* the answer to CLOSE can change nothing of it */
   session_close(&sender->session, CLOSE_DONE, "");
 }
 

@@ -43,7 +43,7 @@ int session_next_message(struct session *session, struct message *message) {
 
 static enum outcome outcome_of(const struct conn_event *event, bool complete) {
   if (event->closed.by == CLOSED_BY_NO_ANSWER) return OUTCOME_NO_ANSWER;
-  if (event->closed.by == CLOSED_BY_SILENCE) return OUTCOME_TIMEOUT;
+  if (event->closed.by == CLOSED_BY_SILENCE) return complete ? OUTCOME_COMPLETE : OUTCOME_TIMEOUT;
   switch (event->closed.code) {
   case CLOSE_DONE:
     return complete ? OUTCOME_COMPLETE : OUTCOME_PROTOCOL;

@@ -166,6 +166,7 @@ void bbr_init(struct bbr *bbr, uint64_t now_ns, uint64_t datagram_bytes, uint64_
   };
   prng_seed(&bbr->prng, seed);
   if (smoothed_ns) set_first_rate(bbr, smoothed_ns);
+  if (smoothed_ns) bbr_ramp_init(bbr, smoothed_ns);
   set_quantum(bbr);
 }
 
@@ -208,6 +209,7 @@ void bbr_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
   }
   bbr_update_aggregation(bbr, ack);
   bbr_check_full(bbr, ack);
+  bbr_ramp_on_ack(bbr, ack);
   bbr_check_startup(bbr, ack);
   bbr_check_drain(bbr, ack);
   bbr_update_cycle(bbr, ack);
@@ -221,7 +223,9 @@ void bbr_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
     bbr_restore_window(bbr);
     bbr->in_recovery = false;
   }
+  uint64_t window_before = bbr->window;
   bbr_set_rate(bbr, bbr->pacing_gain);
-  set_quantum(bbr);
   set_window(bbr, ack);
+  bbr_ramp_control(bbr, ack, window_before);
+  set_quantum(bbr);
 }

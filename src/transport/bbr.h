@@ -6,13 +6,15 @@
  *   bbr_bounds.c  what losses do to the bounds, and their undoing
  *   bbr_loss.c    which losses are not of our making
  *   bbr_states.c  Startup, Drain, ProbeRTT
+ *   bbr_ramp.c    Startup of a long path
  *   bbr_probe.c   ProbeBW: down, cruise, refill, up
  *
  * Where it goes beyond the draft, and why: loss that goes on while it sends slower than the path delivers
  * (bbr_loss.c); a queue that
- * stands while cruising (bbr_bounds.c); a start-up that still accelerates is not stopped by loss
- * (bbr_states.c); a path that became slower by half without losing is believed after two rounds, and a round
- * trip near the minimum counts as a fresh minimum (bbr_model.c). */
+ * stands while cruising (bbr_bounds.c); a start-up of a long path that measures by bursts (bbr_ramp.c); a
+ * start-up that still accelerates is not stopped by loss (bbr_states.c); a path that became slower by half
+ * without losing is believed after two rounds, and a round trip near the minimum counts as a fresh minimum
+ * (bbr_model.c). */
 #ifndef TRANSPORT_BBR_H
 #define TRANSPORT_BBR_H
 
@@ -65,6 +67,16 @@ struct bbr_background {
   double rate; /* share of packets lost anyway */
 };
 
+/* The start-up of a long path: see bbr_ramp.c. */
+struct bbr_ramp {
+  enum { BBR_RAMP_OFF, BBR_RAMP_BURSTS, BBR_RAMP_LANDING } phase;
+  uint64_t first_sent_ns, last_sent_ns, first_acked_ns, acked; /* of the burst */
+  uint64_t round_rtt_ns, least_rtt_ns; /* the least of this round so far, and of the one before */
+  uint64_t capacity;                   /* bytes a second, as the burst came through */
+  uint64_t first_round, landing_round; /* of the bursts, of the landing */
+  uint32_t landings;                   /* that found no full path */
+};
+
 struct bbr {
   /* what the connection obeys */
   uint64_t window;           /* bytes in flight */
@@ -105,6 +117,7 @@ struct bbr {
   uint32_t loss_rounds; /* rounds in a row that lost something */
   uint32_t slow_rounds; /* rounds in a row that delivered less than half, with a queue */
   struct bbr_background background;
+  struct bbr_ramp ramp;
 
   /* recovery and undo */
   bool in_recovery;

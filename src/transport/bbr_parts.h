@@ -60,6 +60,13 @@ void bbr_check_probe_rtt(struct bbr *bbr, const struct bbr_ack *ack);
 void bbr_check_probe_rtt_done(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery);
 uint64_t bbr_probe_rtt_window(const struct bbr *bbr);
 
+/* bbr_ramp.c */
+void bbr_ramp_init(struct bbr *bbr, uint64_t smoothed_ns);
+/* What this acknowledgement tells, before Startup is judged. */
+void bbr_ramp_on_ack(struct bbr *bbr, const struct bbr_ack *ack);
+/* Window and rate while it lasts, after they were set as in the draft. */
+void bbr_ramp_control(struct bbr *bbr, const struct bbr_ack *ack, uint64_t window_before);
+
 /* bbr_probe.c */
 void bbr_start_down(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery);
 void bbr_start_refill(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery);

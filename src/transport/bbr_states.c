@@ -25,6 +25,7 @@ void bbr_reset_full(struct bbr *bbr) {
 void bbr_check_full(struct bbr *bbr, const struct bbr_ack *ack) {
   const struct rate_sample *sample = ack->sample;
   if (bbr->full_now || !bbr->round_start || sample->stamp.is_app_limited) return;
+  if (bbr->ramp.phase == BBR_RAMP_LANDING) return; /* held at what it delivers, it cannot grow */
   if ((double)sample->rate_bytes_per_s >= FULL_GROWTH * (double)bbr->full_bandwidth) {
     bbr_reset_full(bbr);
     bbr->full_bandwidth = sample->rate_bytes_per_s;
