@@ -10,11 +10,10 @@
  *   bbr_probe.c   ProbeBW: down, cruise, refill, up
  *
  * Where it goes beyond the draft, and why: loss that goes on while it sends slower than the path delivers
- * (bbr_loss.c); a queue that
- * stands while cruising (bbr_bounds.c); a start-up of a long path that measures by bursts (bbr_ramp.c); a
- * start-up that still accelerates is not stopped by loss (bbr_states.c); a path that became slower by half
- * without losing is believed after two rounds, and a round trip near the minimum counts as a fresh minimum
- * (bbr_model.c). */
+ * (bbr_loss.c); a queue that stands while cruising (bbr_bounds.c); a long path's start-up measures by bursts
+ * (bbr_ramp.c); a start-up that still accelerates is not stopped by loss (bbr_states.c); a path that became
+ * slower by half without losing is believed after two rounds, and a round trip near the minimum counts as a
+ * fresh minimum (bbr_model.c). */
 #ifndef TRANSPORT_BBR_H
 #define TRANSPORT_BBR_H
 
@@ -71,10 +70,11 @@ struct bbr_background {
 struct bbr_ramp {
   enum { BBR_RAMP_OFF, BBR_RAMP_BURSTS, BBR_RAMP_LANDING } phase;
   uint64_t first_sent_ns, last_sent_ns, first_acked_ns, acked; /* of the burst */
+  uint64_t slow_from_ns;               /* since when it has been dispersed; BBR_NONE: it is not */
   uint64_t round_rtt_ns, least_rtt_ns; /* the least of this round so far, and of the one before */
   uint64_t capacity;                   /* bytes a second, as the burst came through */
-  uint64_t first_round, landing_round; /* of the bursts, of the landing */
-  uint32_t landings;                   /* that found no full path */
+  uint64_t landing_round;
+  uint32_t landings; /* that found no full path */
 };
 
 struct bbr {

@@ -1,27 +1,26 @@
 /* bbr_ramp: the start-up of a long path (beyond the draft).
  *
  * Doubling takes nine round trips to fill 200 Mbit/s at 300 ms, and at its end goes over by as much as the
- * path holds. But a window that leaves as one burst, within a quarter of the round trip, asks the path for
- * four times the rate that would carry it. As long as bursts come back as fast as they went out, the next
+ * path holds. But a window that leaves as one burst, within an eighth of the round trip, asks the path for
+ * eight times the rate that would carry it. As long as bursts come back as fast as they went out, the next
  * window may be what that rate fills: up to four times as much. When one comes back slower, its rate is that
  * of the bottleneck (the dispersion of a packet train; "paced chirping" uses it likewise): window and rate
- * land there, a quarter above, for three rounds. If a queue stands by then, the path is full; without one the
- * figure was too low - late acknowledgements, another flow's burst - and the bursts go on, at last the
- * draft's own start-up. The window begins with 32 datagrams: at this pace they are no burst at all. */
+ * land there, a quarter above, for four rounds. If a queue stands by then, the path is full; without one the
+ * figure was too low - late acknowledgements, another flow's burst - and the draft's start-up goes on from
+ * there. The window begins with 32 datagrams: at this pace they are no burst at all. */
 #include "transport/bbr_parts.h"
 
-#define RAMP_RTT_NS_MIN                                                                                      \
-  (20 * NS_PER_MS) /* below, the bursts are as short as timers and offloads blur them                        \
-                    */
+#define RAMP_RTT_NS_MIN (20 * NS_PER_MS) /* below, timers and offloads blur what a burst can tell */
 #define RAMP_GROWTH 4
+#define BURST_GAIN 8
 #define LANDING_GAIN 1.25
 #define DISPERSION 1.25
 #define NOISE_NS_MIN (2 * NS_PER_MS)
 #define RAMP_LOSS 0.1
-enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 3, LANDINGS_MAX = 2 };
+enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 4 };
 
 static uint64_t burst_rate(const struct bbr *bbr) {
-  return (uint64_t)(RAMP_GROWTH * (double)bbr->window * 1e9 / (double)bbr->min_rtt_ns);
+  return (uint64_t)(BURST_GAIN * (double)bbr->window * 1e9 / (double)bbr->min_rtt_ns);
 }
 
 void bbr_ramp_init(struct bbr *bbr, uint64_t smoothed_ns) {
@@ -50,9 +49,9 @@ static void note_rtt(struct bbr *bbr, const struct bbr_ack *ack) {
   if (ramp->round_rtt_ns > ack->sample->rtt_ns) ramp->round_rtt_ns = ack->sample->rtt_ns;
 }
 
-/* Whether the burst whose acknowledgements arrive now comes back slower than it went out. A pause before a
- * packet begins a burst, and so does too long a time without one. */
-static bool is_dispersed(struct bbr *bbr, const struct bbr_ack *ack) {
+/* The burst whose acknowledgements arrive now. A pause before a packet begins one, and so does too long a
+ * time without a pause. */
+static void follow_burst(struct bbr *bbr, const struct bbr_ack *ack) {
   struct bbr_ramp *ramp = &bbr->ramp;
   uint64_t at_ns = ack->sample->sent_ns;
   bool has_paused = at_ns > ramp->last_sent_ns + bbr->min_rtt_ns / RAMP_GROWTH;
@@ -60,13 +59,27 @@ static bool is_dispersed(struct bbr *bbr, const struct bbr_ack *ack) {
     ramp->first_sent_ns = ramp->last_sent_ns = at_ns;
     ramp->first_acked_ns = ack->now_ns;
     ramp->acked = 0;
-    return false;
+    ramp->slow_from_ns = BBR_NONE;
+    return;
   }
   if (ramp->last_sent_ns < at_ns) ramp->last_sent_ns = at_ns;
   ramp->acked += ack->sample->newly_acked;
+}
+
+/* Whether it comes back slower than it went out. One late acknowledgement, or many at once, is a machine that
+ * was busy. */
+static bool is_dispersed(struct bbr *bbr, const struct bbr_ack *ack) {
+  struct bbr_ramp *ramp = &bbr->ramp;
+  follow_burst(bbr, ack);
   uint64_t sent_ns = ramp->last_sent_ns - ramp->first_sent_ns, acked_ns = ack->now_ns - ramp->first_acked_ns;
-  if (ramp->acked < BURST_DATAGRAMS_MIN * bbr->datagram_bytes) return false;
-  if ((double)acked_ns <= DISPERSION * (double)sent_ns + (double)noise_ns(bbr)) return false;
+  bool is_slow = ramp->acked >= BURST_DATAGRAMS_MIN * bbr->datagram_bytes &&
+                 (double)acked_ns > DISPERSION * (double)sent_ns + (double)noise_ns(bbr);
+  if (!is_slow) {
+    ramp->slow_from_ns = BBR_NONE;
+    return false;
+  }
+  if (ramp->slow_from_ns == BBR_NONE) ramp->slow_from_ns = ack->now_ns;
+  if (ack->now_ns < ramp->slow_from_ns + 2 * noise_ns(bbr)) return false;
   ramp->capacity = (uint64_t)((double)ramp->acked * 1e9 / (double)acked_ns);
   return true;
 }
@@ -79,32 +92,21 @@ static bool is_lossy(const struct bbr *bbr, const struct bbr_ack *ack) {
 
 static void stop(struct bbr *bbr) {
   bbr->ramp.phase = BBR_RAMP_OFF;
+  bbr_reset_full(bbr); /* it was held, so what it brought says nothing about a plateau */
   if (has_queue(bbr)) bbr->full_reached = bbr->full_now = true;
-}
-
-static void land(struct bbr *bbr, const struct bbr_ack *ack) {
-  struct bbr_ramp *ramp = &bbr->ramp;
-  if (bbr->round_count == ramp->landing_round) is_dispersed(bbr, ack);
-  if (bbr->round_count < ramp->landing_round + LANDING_ROUNDS) return;
-  if (has_queue(bbr) || ++ramp->landings == LANDINGS_MAX) {
-    stop(bbr);
-    return;
-  }
-  bbr_reset_full(bbr); /* it was held, not full */
-  ramp->phase = BBR_RAMP_BURSTS;
-  ramp->first_round = bbr->round_count;
 }
 
 void bbr_ramp_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
   struct bbr_ramp *ramp = &bbr->ramp;
   if (ramp->phase == BBR_RAMP_OFF) return;
   note_rtt(bbr, ack);
-  if (bbr->state != BBR_STARTUP || is_lossy(bbr, ack)) {
+  bool is_landed =
+      ramp->phase == BBR_RAMP_LANDING && bbr->round_count >= ramp->landing_round + LANDING_ROUNDS;
+  if (bbr->state != BBR_STARTUP || is_lossy(bbr, ack) || is_landed) {
     stop(bbr);
-    return;
-  }
-  if (ramp->phase == BBR_RAMP_LANDING) {
-    land(bbr, ack);
+  } else if (ramp->phase == BBR_RAMP_LANDING) {
+    if (bbr->round_count == ramp->landing_round) is_dispersed(bbr, ack);
+    if (ramp->capacity < bbr->bandwidth_max) ramp->capacity = bbr->bandwidth_max;
   } else if (is_dispersed(bbr, ack)) {
     ramp->phase = BBR_RAMP_LANDING;
     ramp->landing_round = bbr->round_count;
@@ -126,10 +128,9 @@ static uint64_t grown(const struct bbr *bbr, uint64_t window, uint64_t acked, ui
 void bbr_ramp_control(struct bbr *bbr, const struct bbr_ack *ack, uint64_t window_before) {
   const struct bbr_ramp *ramp = &bbr->ramp;
   if (ramp->phase == BBR_RAMP_BURSTS) {
-    /* After a landing, what is acknowledged in its first round was no burst and proves nothing. */
-    bool is_proven = bbr_is_window_limited(bbr) && bbr->round_count > ramp->first_round;
-    bbr->window =
-        is_proven ? grown(bbr, window_before, ack->sample->newly_acked, ack->now_ns) : window_before;
+    bbr->window = window_before;
+    if (bbr_is_window_limited(bbr))
+      bbr->window = grown(bbr, window_before, ack->sample->newly_acked, ack->now_ns);
     bbr->rate_bytes_per_s = burst_rate(bbr);
   } else if (ramp->phase == BBR_RAMP_LANDING) {
     uint64_t target = bbr_inflight(bbr, ramp->capacity, LANDING_GAIN);

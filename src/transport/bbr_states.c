@@ -25,7 +25,7 @@ void bbr_reset_full(struct bbr *bbr) {
 void bbr_check_full(struct bbr *bbr, const struct bbr_ack *ack) {
   const struct rate_sample *sample = ack->sample;
   if (bbr->full_now || !bbr->round_start || sample->stamp.is_app_limited) return;
-  if (bbr->ramp.phase == BBR_RAMP_LANDING) return; /* held at what it delivers, it cannot grow */
+  if (bbr->ramp.phase != BBR_RAMP_OFF) return; /* it has a judgement of its own */
   if ((double)sample->rate_bytes_per_s >= FULL_GROWTH * (double)bbr->full_bandwidth) {
     bbr_reset_full(bbr);
     bbr->full_bandwidth = sample->rate_bytes_per_s;
@@ -43,6 +43,7 @@ void bbr_enter_startup(struct bbr *bbr, uint64_t now_ns) { bbr_set_state(bbr, no
 
 static void check_startup_loss(struct bbr *bbr, const struct bbr_ack *ack) {
   if (bbr->full_reached || !bbr->loss_round_start || !bbr->is_loss_in_round) return;
+  if (bbr->ramp.phase != BBR_RAMP_OFF) return;
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
   bool is_growing = bbr->full_count == 0 && !ack->sample->stamp.is_app_limited;
   if (bbr->loss_rounds + 1 < STARTUP_LOSS_ROUNDS || bbr->round_loss_ranges < STARTUP_LOSS_RANGES ||

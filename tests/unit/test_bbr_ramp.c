@@ -37,12 +37,12 @@ static bool is_near(double value, double expected, double part) {
   return value > expected * (1 - part) && value < expected * (1 + part);
 }
 
-/* From 32 datagrams by fours, then two rounds of landing; nothing overflows a queue of one round trip. */
+/* From 32 datagrams by fours, then four rounds of landing; nothing overflows a queue of one round trip. */
 static void fills_a_long_path_without_loss(void) {
   static const struct {
     uint64_t mbit, rtt_ms;
     double rounds;
-  } rows[] = {{200, 100, 8}, {200, 300, 9}, {20, 40, 6}, {1000, 30, 9}, {50, 30, 7}, {10, 600, 8}};
+  } rows[] = {{200, 100, 9}, {200, 300, 9}, {20, 40, 6}, {1000, 30, 9}, {50, 30, 7}, {10, 600, 8}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     uint64_t rate = rows[i].mbit * MBIT, rtt_ns = rows[i].rtt_ms * MS;
     begin(rate, rtt_ns, bdp(rate, rtt_ns));
@@ -100,6 +100,7 @@ static void clumps_are_not_a_full_path(void) {
     path_run(&path, 2 * NS_PER_S);
     FIGURE("clumps of %d ms: full after %.1f round trips, %.3f of the rate\n", (int)slots_ms[i], rounds,
            (double)bbr->bandwidth_max / (double)(100 * MBIT));
+    CU_ASSERT(rounds <= 24);
     CU_ASSERT((double)bbr->bandwidth_max > 0.9 * 100 * (double)MBIT);
     path_clear(&path);
   }
