@@ -75,9 +75,10 @@ struct conn_stats {
   uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_duplicate, packets_refused;
   uint64_t block_bytes_sent, block_bytes_resent, block_bytes_received;
   uint64_t rtt_smoothed_ns, rtt_min_ns, window_bytes, in_flight_bytes, rate_bytes_per_s;
-  uint64_t datagram_bytes;  /* the size the path is known to carry */
-  const char *congestion;   /* the controller's name */
-  uint64_t idle_timeout_ns; /* the silence that ends it, as agreed */
+  uint64_t datagram_bytes;    /* the size the path is known to carry */
+  const char *congestion;     /* the controller's name */
+  const char *congestion_why; /* it was taken: a phrase; NULL before ESTABLISHED */
+  uint64_t idle_timeout_ns;   /* the silence that ends it, as agreed */
   uint64_t probe_timeouts;
   uint64_t acks_sent, acks_received;
   uint64_t control_bytes_received;  /* in order */

@@ -49,6 +49,7 @@ struct sending {
   struct session *session;
   bool is_last_address, has_refusals, was_refused;
   uint64_t started_ns, leave_ns;
+  const char *congestion_why;             /* as last told */
   bool is_stuck, is_interrupted, is_over; /* is_over: `progress` is final */
   struct progress progress;
   struct progress_meter meter;
@@ -116,9 +117,19 @@ static void on_established(void *context, struct session *session, uint64_t now_
   if (!session->state) conn_close(session->conn, now_ns, CLOSE_LOCAL, error_text(ERR_NO_MEMORY));
 }
 
+/* Which congestion control there is and why, once and whenever it changes. */
+static void say_congestion(struct sending *sending, const struct session *session) {
+  struct conn_stats stats;
+  conn_get_stats(session->conn, &stats);
+  if (stats.congestion_why == sending->congestion_why) return;
+  sending->congestion_why = stats.congestion_why;
+  say("congestion control: %s (%s)", stats.congestion, stats.congestion_why);
+}
+
 static void on_moved(void *context, struct session *session, uint64_t now_ns) {
   struct sending *sending = context;
   struct report report;
+  if (sending->options.verbose && session->established_ns) say_congestion(sending, session);
   if (!session->state || sending->is_over) return;
   while (session->role->next_report(session->state, &report))
     report_take(&session->tally, &report, &sending->options, "");

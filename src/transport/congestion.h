@@ -94,7 +94,8 @@ extern const struct congestion_ops congestion_cubic, congestion_bbr, congestion_
 
 /* The window at the start: RFC 9002 section 7.2. */
 void congestion_init(struct congestion *cc, const struct congestion_ops *ops, size_t datagram_bytes);
-/* Takes another controller, at the start of the sending. `seed`: for whatever is to differ between flows. */
+/* Takes another controller, at the start of the sending or amid it; it begins with the window there is.
+ * `seed`: for whatever is to differ between flows. */
 void congestion_start(struct congestion *cc, const struct congestion_ops *ops, uint64_t now_ns,
                       uint64_t smoothed_ns, uint64_t seed);
 /* The path's size changed: a window still at its start follows it, any other only keeps its minimum. */

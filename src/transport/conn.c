@@ -165,18 +165,9 @@ static enum protection_suite weakest_of(uint64_t offers) {
   return (enum protection_suite)(offers & ~(offers - 1));
 }
 
-/* By now the handshake has shown the path's round trip. `auto`: within a LAN the queues are short, their
- * losses are told at once, and CUBIC is the faster; on a longer path loss need not mean congestion, and BBR
- * asks the path what it delivers. Who only answers needs neither. */
-static void choose_congestion(struct conn *conn, uint64_t now_ns) {
-  static const struct congestion_ops *const kinds[] = {[CONGESTION_CUBIC] = &congestion_cubic,
-                                                       [CONGESTION_BBR] = &congestion_bbr,
-                                                       [CONGESTION_BACKGROUND] = &congestion_background};
-  enum congestion_kind kind = conn->role == ROLE_CLIENT ? conn->config.congestion : CONGESTION_CUBIC;
-  if (kind == CONGESTION_AUTO)
-    kind = conn->rtt.sampled && conn->rtt.min_ns >= LONG_PATH_RTT_NS ? CONGESTION_BBR : CONGESTION_CUBIC;
-  if (kind == CONGESTION_CUBIC) return;
-  congestion_start(&conn->congestion, kinds[kind], now_ns, conn->rtt.sampled ? conn->rtt.smoothed_ns : 0,
+void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct congestion_ops *ops) {
+  if (conn->congestion.ops == ops) return;
+  congestion_start(&conn->congestion, ops, now_ns, conn->rtt.sampled ? conn->rtt.smoothed_ns : 0,
                    prng_next(&conn->prng));
   pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
 }
@@ -212,7 +203,9 @@ static void establish(struct conn *conn, uint64_t now_ns) {
   if (conn->peer_params.datagram_bytes_max < conn->mtu.ceiling)
     mtu_probe_init(&conn->mtu, conn->mtu.current, conn->peer_params.datagram_bytes_max);
   conn_set_state(conn, CONN_ESTABLISHED);
-  choose_congestion(conn, now_ns);
+  /* By now the handshake has shown the path's round trip. Who only answers needs no choice. */
+  enum congestion_kind kind = conn->role == ROLE_CLIENT ? conn->config.congestion : CONGESTION_CUBIC;
+  conn_take_congestion(conn, now_ns, choice_begin(&conn->choice, kind, &conn->rtt));
   if (conn->role == ROLE_CLIENT) {
     conn->established_event = true;
     conn->ping_pending = true; /* the server waits for a sign that its answer came */
@@ -452,6 +445,7 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->in_flight_bytes = conn->spaces[LEVEL_DATA].sent.bytes_in_flight;
   stats->rate_bytes_per_s = conn->congestion.rate_bytes_per_s;
   stats->congestion = conn->congestion.ops->name;
+  stats->congestion_why = conn->choice.why;
   stats->idle_timeout_ns = conn->idle_timeout_ns;
   stats->datagram_bytes = conn->mtu.current;
   stats->control_bytes_received = conn->control_in.in_order;

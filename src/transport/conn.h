@@ -12,6 +12,7 @@
 #include "transport/ack_tracker.h"
 #include "transport/blocks_in.h"
 #include "transport/blocks_out.h"
+#include "transport/choice.h"
 #include "transport/congestion.h"
 #include "transport/key_update.h"
 #include "transport/loss.h"
@@ -36,7 +37,6 @@ enum {
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
-#define LONG_PATH_RTT_NS (2 * NS_PER_MS) /* from here on `auto` does without CUBIC */
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
@@ -81,6 +81,7 @@ struct conn {
   struct path path;
   struct rtt rtt;
   struct congestion congestion;
+  struct choice choice;
   struct pacer pacer;
   struct mtu_probe mtu;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
@@ -124,6 +125,9 @@ void conn_drive_handshake(struct conn *conn, uint64_t now_ns);
 
 /* Renews the keys to send with where that is due. */
 void conn_renew_keys(struct conn *conn, uint64_t now_ns);
+
+/* Hands the window over to another congestion controller. */
+void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct congestion_ops *ops);
 
 /* conn_recovery.c */
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);

@@ -93,7 +93,13 @@ static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level le
   batch->event.now_ns = now_ns;
   batch->event.bytes_in_flight = conn->spaces[level].sent.bytes_in_flight;
   batch->event.next_number = conn->spaces[level].sent.next;
-  if (level == LEVEL_DATA) conn->congestion.ops->on_loss(&conn->congestion, &batch->event);
+  if (level != LEVEL_DATA) return;
+  conn->congestion.ops->on_loss(&conn->congestion, &batch->event);
+  const struct congestion_ops *other =
+      conn->app_limited
+          ? NULL
+          : choice_on_loss(&conn->choice, &conn->rtt, batch->event.largest_lost, batch->event.next_number);
+  if (other) conn_take_congestion(conn, now_ns, other);
 }
 
 static void detect_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level) {
@@ -112,8 +118,9 @@ static void on_spurious(struct conn *conn, uint64_t now_ns, enum crypto_level le
   conn->stats.packets_spurious++;
   loss_on_spurious(&conn->spaces[level].loss, &conn->spaces[level].sent, number);
   if (level != LEVEL_DATA || number < conn->episode_first || number >= conn->episode_end) return;
-  if (++conn->episode_spurious == conn->episode_lost)
-    conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+  if (++conn->episode_spurious < conn->episode_lost) return;
+  conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+  choice_on_spurious_loss(&conn->choice);
 }
 
 static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level level,
