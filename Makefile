@@ -59,10 +59,10 @@ SIM_OBJ := $(call objects,tests/sim/*.c)
 SIM     := $(if $(SIM_OBJ),$(TOP)/sim)
 NETLAB_OBJ := $(call objects,tools/netlab/*.c)
 NETLAB  := $(if $(NETLAB_OBJ),$(TOP)/netlab)
-LINK_OBJ := $(addprefix $(B)/tools/netlab/,link.o packet.o)
+LINK_OBJ := $(addprefix $(B)/tools/netlab/,flows.o link.o packet.o)
 PLAIN_OBJ := $(call objects,tests/plain/*.c)
 TEST_OBJ := $(call objects,tests/*/*.c) $(NETLAB_OBJ)
-SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/faults))
+SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/bench-paths tools/faults))
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -186,8 +186,10 @@ void report_summary(const struct tally *tally, const struct progress *progress,
     if (moved && duration_ns >= NS_PER_MS && progress->outcome == OUTCOME_COMPLETE)
       ADD(" (%s)", rate_text((uint64_t)((double)moved * (double)NS_PER_S / (double)duration_ns), rate));
   }
-  if (stats->block_bytes_sent && stats->block_bytes_resent * 1000 >= stats->block_bytes_sent)
-    ADD(", %.1f%% sent again", 100.0 * (double)stats->block_bytes_resent / (double)stats->block_bytes_sent);
+  bool is_worth_a_word = options->verbose || stats->block_bytes_resent * 1000 >= stats->block_bytes_sent;
+  if (stats->block_bytes_sent && is_worth_a_word)
+    ADD(", %.*f%% sent again", options->verbose ? 3 : 1,
+        100.0 * (double)stats->block_bytes_resent / (double)stats->block_bytes_sent);
   if (progress->bytes_held) ADD(", %s were there from an earlier try", size_text(progress->bytes_held, size));
   if (tally->had_files) ADD(", %llu already there", (unsigned long long)tally->had_files);
   if (tally->failed) ADD(", %llu failed", (unsigned long long)tally->failed);

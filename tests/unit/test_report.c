@@ -212,6 +212,12 @@ static void a_summary_counts_what_happened(void) {
   char text[REPORT_TEXT_BYTES];
   report_summary(&tally, &complete, &lossy, &send, 12300 * NS_PER_MS, text);
   CU_ASSERT_STRING_EQUAL(text, "sent 2003 files, 1.20 GiB in 12.3 s (838 Mbit/s), 5.2% sent again");
+  struct options in_full = {.command = COMMAND_SEND, .verbose = true};
+  struct conn_stats few = {.block_bytes_sent = 100000, .block_bytes_resent = 7};
+  report_summary(&tally, &complete, &few, &in_full, 12300 * NS_PER_MS, text);
+  CU_ASSERT_STRING_EQUAL(text, "sent 2003 files, 1.20 GiB in 12.3 s (838 Mbit/s), 0.007% sent again");
+  report_summary(&tally, &complete, &few, &send, 12300 * NS_PER_MS, text);
+  CU_ASSERT_STRING_EQUAL(text, "sent 2003 files, 1.20 GiB in 12.3 s (838 Mbit/s)");
   report_summary(&mixed, &complete, &clean, &recv, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "received 1 file, 10 bytes in 1.00 s (80 bit/s), 12 already there, 3 failed");
   report_summary(&tally, &cut, &clean, &recv, NS_PER_S, text);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "crew.h"
+#include "flows.h"
 #include "loop.h"
 #include "netns.h"
 #include "pcap.h"
@@ -25,6 +26,7 @@ struct bridge {
   const struct options *options;
   struct netns ns[DIRECTIONS]; /* where the direction comes from: A, B */
   struct link *link[DIRECTIONS];
+  struct flows flows[DIRECTIONS];
   struct pcap *pcap;
   struct crew crew;
 };
@@ -56,8 +58,12 @@ static void write_packets(struct bridge *b, enum direction d) {
   const struct link_packet *p;
   int i;
 
-  for (i = 0; i < 2 * BATCH_PACKETS && (p = link_pop(b->link[d], now_ns)) != NULL; i++)
-    if (write(out_fd, p->data, p->bytes) != (ssize_t)p->bytes) link_stats(b->link[d])->output_drops++;
+  for (i = 0; i < 2 * BATCH_PACKETS && (p = link_pop(b->link[d], now_ns)) != NULL; i++) {
+    if (write(out_fd, p->data, p->bytes) != (ssize_t)p->bytes)
+      link_stats(b->link[d])->output_drops++;
+    else if (b->options->has_flows)
+      flows_count(&b->flows[d], p->data, p->bytes, now_ns);
+  }
 }
 
 static size_t bridge_watch(void *self, struct pollfd *fds, size_t max) {
@@ -137,6 +143,7 @@ int bridge_run(const struct options *o, struct failure *f) {
   }
   status = crew_exit_status(&b.crew);
   if (o->has_stats) stats_print(b.link);
+  if (o->has_flows) stats_print_flows(b.flows);
 out:
   crew_clear(&b.crew);
   if (pcap_close(b.pcap, f) != 0) status = -1;

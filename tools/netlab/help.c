@@ -19,6 +19,7 @@ static const char usage[] =
     "  --delay-b SEC       start CMD_B so many seconds after CMD_A (default 0.3)\n"
     "  --stop-a-after-b    when CMD_B has ended: SIGTERM to CMD_A, after 3 s SIGKILL\n"
     "  --dev-mtu N         MTU of both devices (default 1500; below 1280 there is no IPv6)\n"
+    "  --flows             at the end, what left the link for the far end, one line a pair of ports\n"
     "  --pcap FILE         write what enters the link, from both sides, before it is impaired\n"
     "  --snap N            keep at most N bytes of each packet there (default 65535)\n"
     "\n"

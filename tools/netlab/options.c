@@ -223,6 +223,12 @@ static const char *set_stats(struct options *o, char *value) {
   return NULL;
 }
 
+static const char *set_flows(struct options *o, char *value) {
+  (void)value;
+  o->has_flows = 1;
+  return NULL;
+}
+
 static const char *set_pcap(struct options *o, char *value) {
   o->pcap_path = value;
   return NULL;
@@ -258,17 +264,10 @@ struct run_option {
 };
 
 static const struct run_option run_options[] = {
-    {"help", set_help, 0},
-    {"can-netns", set_can_netns, 0},
-    {"relay", set_relay, 1},
-    {"rebind", set_rebind, 1},
-    {"seed", set_seed, 1},
-    {"stats", set_stats, 0},
-    {"pcap", set_pcap, 1},
-    {"snap", set_snap, 1},
-    {"dev-mtu", set_device_mtu, 1},
-    {"delay-b", set_delay_b, 1},
-    {"stop-a-after-b", set_stop_a, 0},
+    {"help", set_help, 0},          {"can-netns", set_can_netns, 0}, {"relay", set_relay, 1},
+    {"rebind", set_rebind, 1},      {"seed", set_seed, 1},           {"stats", set_stats, 0},
+    {"flows", set_flows, 0},        {"pcap", set_pcap, 1},           {"snap", set_snap, 1},
+    {"dev-mtu", set_device_mtu, 1}, {"delay-b", set_delay_b, 1},     {"stop-a-after-b", set_stop_a, 0},
 };
 
 /* --- reading --- */
@@ -386,8 +385,8 @@ static int finish_mode(const struct options *o, struct failure *f) {
     return failure_set(f, FAILURE_OWN, "expected two commands: netlab [options] -- CMD_A... -- CMD_B...");
   if (o->mode == MODE_NAMESPACES && (has_truncate || o->rebind_count > 0))
     return failure_set(f, FAILURE_OWN, "--truncate and --rebind work with --relay only");
-  if (o->mode == MODE_RELAY && (o->pcap_path != NULL || o->stops_a_after_b))
-    return failure_set(f, FAILURE_OWN, "--pcap and --stop-a-after-b do not work with --relay");
+  if (o->mode == MODE_RELAY && (o->pcap_path != NULL || o->stops_a_after_b || o->has_flows))
+    return failure_set(f, FAILURE_OWN, "--pcap, --flows and --stop-a-after-b do not work with --relay");
   return 0;
 }
 

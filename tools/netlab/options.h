@@ -19,6 +19,7 @@ struct options {
   struct link_config link[DIRECTIONS];
   uint64_t seed;
   int has_stats;
+  int has_flows; /* namespaces only */
   /* Namespaces */
   char **command_a; /* each ends with NULL */
   char **command_b; /* in relay mode the only command, or NULL */

@@ -40,3 +40,33 @@ void stats_print(struct link *const link[DIRECTIONS]) {
   print_one("a->b", link_stats(link[DIRECTION_AB]));
   print_one("b->a", link_stats(link[DIRECTION_BA]));
 }
+
+static uint64_t first_of_all(const struct flows flows[DIRECTIONS]) {
+  uint64_t first_ns = UINT64_MAX;
+  size_t d, i;
+
+  for (d = 0; d < DIRECTIONS; d++)
+    for (i = 0; i <= FLOWS_MAX; i++)
+      if (flows[d].flow[i].packets > 0 && flows[d].flow[i].first_ns < first_ns)
+        first_ns = flows[d].flow[i].first_ns;
+  return first_ns;
+}
+
+void stats_print_flows(const struct flows flows[DIRECTIONS]) {
+  static const char *const names[] = {[PACKET_OTHER] = "other", [PACKET_UDP] = "udp", [PACKET_TCP] = "tcp"};
+  uint64_t first_ns = first_of_all(flows);
+  size_t d, i;
+
+  for (d = 0; d < DIRECTIONS; d++)
+    for (i = 0; i <= FLOWS_MAX; i++) {
+      const struct flow *flow = &flows[d].flow[i];
+
+      if (flow->packets == 0) continue;
+      fprintf(stderr,
+              "netlab: flow %s protocol=%s from_port=%u to_port=%u packets=%" PRIu64 " payload_bytes=%" PRIu64
+              " first_s=%.3f last_s=%.3f\n",
+              d == DIRECTION_AB ? "a->b" : "b->a", names[flow->protocol], (unsigned)flow->from_port,
+              (unsigned)flow->to_port, flow->packets, flow->payload_bytes,
+              (double)(flow->first_ns - first_ns) / 1e9, (double)(flow->last_ns - first_ns) / 1e9);
+    }
+}
