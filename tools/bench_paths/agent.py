@@ -50,7 +50,8 @@ def is_open(protocol, port):
 
 def start(command, log, **more):
     with open(log, "ab") as out:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, **more)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                **more)
 
 
 def write_whole(path, value):
@@ -165,4 +166,5 @@ def main():
     sys.exit({"hold": hold, "go": go, "bare": bare}[role](plan))
 
 
-main()
+if __name__ == "__main__":
+    main()

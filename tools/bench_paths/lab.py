@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+from .agent import die_with_parent
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 UDPCP = os.path.join(ROOT, "build", "udpcp")
@@ -37,7 +39,9 @@ class Seen:
 def room_for(size_bytes):
     """A folder in memory where there is one with so much room, else the usual one for temporary files."""
     for parent in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")):
-        if os.path.isdir(parent) and os.access(parent, os.W_OK) and shutil.disk_usage(parent).free >= size_bytes:
+        if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+            continue
+        if shutil.disk_usage(parent).free >= size_bytes:
             return parent
     raise Failed("no room for %d MB in /dev/shm or in TMPDIR" % (size_bytes // 1000000))
 
@@ -52,7 +56,7 @@ class Lab:
     def __init__(self, room_bytes):
         self.work = tempfile.mkdtemp(prefix="udpcp-bench-paths.", dir=room_for(room_bytes))
         self.running = None
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("UDPCP_", "MAKE", "MFLAGS"))}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("UDPCP_")}
         self.environment.update(XDG_CONFIG_HOME=self.path("config"), LC_ALL="C",
                                 PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
@@ -98,8 +102,8 @@ class Lab:
             "ports": [(protocol, port) for _, protocol, port in servers],
             "servers": [{"argv": argv, "log": self.path("run", "server%d" % i)}
                         for i, (argv, _, _) in enumerate(servers)],
-            "clients": [{"argv": argv, "log": self.path("run", "client%d" % i), "ends_by_itself": "iperf3" in argv}
-                        for i, argv in enumerate(clients)]}
+            "clients": [{"argv": argv, "log": self.path("run", "client%d" % i),
+                         "ends_by_itself": argv[0] == "iperf3"} for i, argv in enumerate(clients)]}
         text = json.dumps(plan)
         if isinstance(link, list):
             command = [NETLAB, "--stats", "--flows", "--stop-a-after-b"] + link + ["--"]
@@ -110,11 +114,11 @@ class Lab:
         return self.look(plan, said)
 
     def run(self, command, limit_s):
-        """Everything in a session of its own: an interrupt at the terminal reaches us alone, and we end it."""
+        """In a session of its own: an interrupt at the terminal reaches us alone, and we end it."""
         with open(self.path("run", "link"), "wb") as out:
             self.running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, cwd=self.work,
                                             stderr=subprocess.STDOUT, start_new_session=True,
-                                            env=self.environment)
+                                            env=self.environment, preexec_fn=die_with_parent)
         late = ""
         try:
             self.running.wait(limit_s)
@@ -157,8 +161,8 @@ class Lab:
     def receiver(self, folder, port=PORT):
         return ([UDPCP, "recv", "--port", str(port), folder], "udp", port)
 
-    def sender(self, path, controller="auto", port=PORT, host=RECEIVER):
-        return [UDPCP, "send", "-v", "--cc", controller, "--port", str(port), path, host]
+    def sender(self, path, *more, port=PORT, host=RECEIVER):
+        return [UDPCP, "send", "-v", "--port", str(port), *more, path, host]
 
     def tcp_server(self):
         return (["iperf3", "-s", "-p", str(TCP_PORT)], "tcp", TCP_PORT)
