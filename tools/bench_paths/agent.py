@@ -67,9 +67,10 @@ def hold(plan):
         for protocol, port in plan["ports"]:
             while not is_open(protocol, port):
                 if any(c.poll() is not None for c in children) or time.monotonic() > deadline:
+                    write_whole(plan["ready"], False)
                     return 1
                 time.sleep(0.01)
-        write_whole(plan["ready"], 1)
+        write_whole(plan["ready"], True)
         for child in children:
             child.wait()
         return 0
@@ -121,10 +122,16 @@ def go(plan):
         if time.monotonic() > deadline:
             return 1
         time.sleep(0.01)
+    with open(plan["ready"]) as ready:
+        if not json.load(ready):
+            return 1
+    results = []
     if plan.get("stop_s"):
         results = run_for(plan["clients"], plan["stop_s"])
-    else:
-        results = [run(c, plan["limit_s"]) for c in plan["clients"]]
+    for client in plan["clients"][len(results):]:
+        results.append(run(client, plan["limit_s"]))
+        if results[-1]["status"] != 0:
+            break
     write_whole(plan["result"], results)
     return 0
 

@@ -141,11 +141,13 @@ class Lab:
             results = json.load(text)
         for i, result in enumerate(results):
             was_ended = plan["stop_s"] and result["seconds"] >= plan["stop_s"] and result["status"] < 0
+            name = os.path.basename(plan["clients"][i]["argv"][0])
+            others = ["client%d" % k for k in range(len(plan["clients"])) if k != i]
+            said_here = tails({k: v for k, v in logs.items() if k not in others})
             if result["is_late"]:
-                raise Failed("stopped after %.0f s" % result["seconds"] + tails(logs))
+                raise Failed("%s stopped after %.0f s%s" % (name, result["seconds"], said_here))
             if result["status"] != 0 and not was_ended:
-                raise Failed("%s left with status %d%s" % (os.path.basename(plan["clients"][i]["argv"][0]),
-                                                          result["status"], tails(logs)))
+                raise Failed("%s left with status %d%s" % (name, result["status"], said_here))
         stats = counts_of(next((x for x in said.splitlines() if x.startswith("netlab: b->a")), ""))
         flows = [counts_of(x) for x in said.splitlines() if x.startswith("netlab: flow b->a")]
         return Seen(results, stats, flows, logs)
