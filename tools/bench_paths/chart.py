@@ -2,7 +2,7 @@
 asked of the first. Text and shapes only, so that any browser and any viewer shows it."""
 from xml.sax.saxutils import escape
 
-COLOURS = ["#1f6fb4", "#9aa5b1", "#d9dee4"]
+COLOURS = ["#1f6fb4", "#9aa5b1", "#cfd6dd"]
 LABEL_X, BAR_X, BAR_WIDTH, WIDTH = 330, 350, 480, 900
 BAR_HEIGHT, GROUP_GAP, TOP = 15, 18, 90
 

@@ -238,9 +238,13 @@ def judge_queue(rounds, found):
 
 # ---- fairness ----
 
+def fair_s(options):
+    return max(5, round(FAIR_S * options.scale))
+
+
 def fair_run(where, options, servers, clients, seed):
     """The payload that got through to each port at the far end of the link, in the order of the clients."""
-    stop_s = max(5, round(FAIR_S * options.scale))
+    stop_s = fair_s(options)
     seen = where.measure(FAIR_LINK + ["--seed", str(seed)], servers, clients, stop_s + 40, stop_s)
     got = collections.defaultdict(float)
     for flow in seen.flows:
@@ -261,8 +265,7 @@ def beside_tcp(where, options, name, found):
     source, ours, tcp = fair_source(where, options), [], []
     for seed in range(1, options.fair_runs + 1):
         servers = [where.receiver(where.inbox("left")), where.tcp_server()]
-        seconds = max(5, round(FAIR_S * options.scale))
-        clients = [where.sender(source, "--cc", cc), where.tcp_client("cubic", seconds)]
+        clients = [where.sender(source, "--cc", cc), where.tcp_client("cubic", fair_s(options))]
         shares = fair_run(where, options, servers, clients, seed)
         ours.append(shares[0])
         tcp.append(shares[1])
@@ -270,7 +273,7 @@ def beside_tcp(where, options, name, found):
     part = median([t / (t + u) if t + u else 0 for t, u in zip(tcp, ours)])
     figure = "udpcp %.0f%%, TCP %.0f%%" % (100 * (1 - part), 100 * part)
     found.notes.append("%s: of the link, udpcp %.3f, TCP %.3f" % (name, median(ours), median(tcp)))
-    what = "--cc %s beside TCP CUBIC, 60 s" % cc
+    what = "--cc %s beside TCP CUBIC, %d s" % (cc, fair_s(options))
     if cc == "cubic":
         found.judge(what, figure, "either 35 to 65%", 0.35 <= part <= 0.65)
     else:
@@ -288,7 +291,7 @@ def pair(where, options, name, found):
         indexes.append((x + y) ** 2 / (2 * (x * x + y * y)) if x + y else 0)
         sums.append(x + y)
         progress("run %d of %d, %s: %.3f and %.3f of the link" % (seed, options.fair_runs, name, x, y))
-    found.judge("two --cc %s beside each other, 60 s" % cc, "Jain %.3f" % median(indexes),
+    found.judge("two --cc %s beside each other, %d s" % (cc, fair_s(options)), "Jain %.3f" % median(indexes),
                 "at least %.2f" % JAIN, median(indexes) >= JAIN)
     found.notes.append("%s: together %.3f of the link" % (name, median(sums)))
 
@@ -369,8 +372,6 @@ def measure(where, options, table):
         judge_queue(all_rounds["bloat"], found)
     for name, part in table.items():
         if name not in options.only or part.measure is None:
-            continue
-        if options.no_tcp and name.startswith("fair-"):
             continue
         more = {"slow": all_rounds["clean"].cpu_s_per_gb} if name == "cpu" and "clean" in names else {}
         try:
