@@ -91,7 +91,8 @@ static bool is_time_to_cruise(const struct bbr *bbr, const struct bbr_ack *ack) 
 
 static bool is_time_to_go_down(struct bbr *bbr, const struct bbr_ack *ack) {
   /* The last probe lost too much: this one only touches that bound, and tells whether it holds. */
-  if (bbr->prev_too_high && ack->bytes_in_flight >= bbr->inflight_long) {
+  uint64_t before = ack->bytes_in_flight + ack->sample->newly_acked; /* what was in flight at most */
+  if (bbr->prev_too_high && before >= bbr->inflight_long) {
     bbr->prev_precautionary = true;
     return true;
   }

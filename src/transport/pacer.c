@@ -1,4 +1,4 @@
-/* pacer: a token bucket of at most two quanta (proto/transport.md section 6, RFC 9002 section 7.7).
+/* pacer: a token bucket of about two quanta (proto/transport.md section 6, RFC 9002 section 7.7).
  *
  * Credit counts billionths of a byte: a rate in bytes a second times nanoseconds is then an exact integer,
  * and the long-run rate is exact however odd the rate and the call times are. A train starts at a whole
@@ -7,20 +7,28 @@
 
 #include <assert.h>
 
-enum { QUANTUM_DATAGRAMS_MIN = 2 };
+enum { QUANTUM_DATAGRAMS_MIN = 2, CARRY_PER_S = 4000 };
 #define CREDIT_PER_BYTE 1000000000ll
 #define RATE_BYTES_PER_S_MAX 1000000000000ull /* beyond any link; keeps products within 64 bits */
 
-static uint64_t quantum_of(uint64_t rate_bytes_per_s, size_t datagram_bytes) {
+static uint64_t quantum_of(uint64_t rate_bytes_per_s, uint64_t quantum_max, size_t datagram_bytes) {
   uint64_t bytes = rate_bytes_per_s / 1000;
+  if (quantum_max && bytes > quantum_max) bytes = quantum_max;
   if (bytes > PACER_QUANTUM_BYTES_MAX) bytes = PACER_QUANTUM_BYTES_MAX;
   uint64_t datagrams = bytes / datagram_bytes;
   if (datagrams < QUANTUM_DATAGRAMS_MIN) datagrams = QUANTUM_DATAGRAMS_MIN;
   return datagrams * datagram_bytes;
 }
 
+/* Besides the quantum; a quantum by the rate alone is never less than this. */
+static uint64_t carry_of(const struct pacer *pacer) {
+  uint64_t bytes = pacer->quantum_max ? pacer->rate_bytes_per_s / CARRY_PER_S : 0;
+  if (bytes > PACER_QUANTUM_BYTES_MAX) bytes = PACER_QUANTUM_BYTES_MAX;
+  return bytes > pacer->quantum ? bytes : pacer->quantum;
+}
+
 static int64_t credit_at(const struct pacer *pacer, uint64_t now_ns) {
-  const int64_t full = 2 * (int64_t)pacer->quantum * CREDIT_PER_BYTE;
+  const int64_t full = (int64_t)(pacer->quantum + carry_of(pacer)) * CREDIT_PER_BYTE;
   if (pacer->credit >= full) return full;
   if (now_ns <= pacer->updated_ns) return pacer->credit;
   uint64_t elapsed = now_ns - pacer->updated_ns;
@@ -52,7 +60,7 @@ void pacer_set_rate(struct pacer *pacer, uint64_t now_ns, uint64_t rate_bytes_pe
   bool is_first = pacer->rate_bytes_per_s == 0;
   pacer->rate_bytes_per_s = rate;
   pacer->datagram_bytes = datagram_bytes;
-  pacer->quantum = quantum_of(rate, datagram_bytes);
+  pacer->quantum = quantum_of(rate, pacer->quantum_max, datagram_bytes);
   if (is_first) {
     pacer->credit = (int64_t)pacer->quantum * CREDIT_PER_BYTE;
     pacer->in_train = false;
@@ -60,6 +68,8 @@ void pacer_set_rate(struct pacer *pacer, uint64_t now_ns, uint64_t rate_bytes_pe
     pacer->in_train = pacer->in_train && holds_datagram(pacer);
   }
 }
+
+void pacer_limit_quantum(struct pacer *pacer, uint64_t bytes) { pacer->quantum_max = bytes; }
 
 uint64_t pacer_next_ns(const struct pacer *pacer, uint64_t now_ns) {
   if (pacer->rate_bytes_per_s == 0 || pacer->in_train) return now_ns;
