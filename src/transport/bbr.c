@@ -37,6 +37,7 @@ const char *bbr_state_name(enum bbr_state state) { return state < BBR_STATES ? s
 
 void bbr_set_state(struct bbr *bbr, uint64_t now_ns, enum bbr_state state) {
   assert(state < BBR_STATES && states[bbr->state].next & 1u << state && "no such transition");
+  if (bbr_is_probing(bbr)) bbr->probed_to_ns = now_ns;
   bbr->state = state;
   bbr->pacing_gain = states[state].pacing_gain;
   bbr->window_gain = states[state].window_gain;
@@ -79,6 +80,9 @@ uint64_t bbr_inflight_with_headroom(const struct bbr *bbr) {
   uint64_t headroom = (uint64_t)(BBR_HEADROOM * (double)bbr->inflight_long);
   if (headroom < bbr->datagram_bytes) headroom = bbr->datagram_bytes;
   uint64_t left = bbr->inflight_long > headroom ? bbr->inflight_long - headroom : 0;
+  uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth, 1) + bbr_extra_acked(bbr);
+  if (bdp > bbr->inflight_long) bdp = bbr->inflight_long;
+  if (left < bdp && !bbr->is_queue_standing) left = bdp;
   return left > bbr_window_min(bbr) ? left : bbr_window_min(bbr);
 }
 

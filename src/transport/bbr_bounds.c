@@ -11,7 +11,7 @@
 #include "transport/bbr_parts.h"
 
 void bbr_reset_signals(struct bbr *bbr) {
-  bbr->is_loss_in_round = false;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->bandwidth_latest = 0;
   bbr->inflight_latest = 0;
@@ -27,10 +27,9 @@ void bbr_reset_short_term(struct bbr *bbr) { bbr->bandwidth_short = bbr->infligh
 static uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
-  if (bbr->state != BBR_PROBE_CRUISE || ack->sample->stamp.is_app_limited || bbr->min_rtt_ns == BBR_NONE)
-    return;
   uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 4, STANDING_NS_MIN);
-  if (bbr->round_rtt_ns <= bbr->min_rtt_ns + standing_ns) return;
+  bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
+  if (bbr->state != BBR_PROBE_CRUISE || ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
   uint64_t least = (uint64_t)(YIELD_MOST * (double)bbr->bandwidth_max);
   uint64_t bandwidth = max_u64(bbr->bandwidth_latest, least);
   if (bbr->bandwidth_short > bandwidth) bbr->bandwidth_short = bandwidth;
@@ -38,7 +37,7 @@ static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
 
 void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   yield_to_queue(bbr, ack);
-  if (bbr_is_probing(bbr) || !bbr->is_loss_in_round) return;
+  if (bbr_is_probing(bbr) || !bbr->is_loss_unprobed) return;
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
   if (bbr->background.rate > 0 && !bbr_is_loss_high(bbr, bbr->round_lost, total)) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
@@ -49,7 +48,7 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
 
 void bbr_end_loss_round(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr->loss_rounds = bbr->is_loss_in_round ? bbr->loss_rounds + 1 : 0;
-  bbr->is_loss_in_round = false;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->loss_round_from = ack->delivery->delivered;
 }
@@ -96,6 +95,7 @@ void bbr_on_lost(struct bbr *bbr, const struct bbr_lost *lost) {
   if (!bbr->is_loss_in_round) bbr->loss_round_delivered = lost->delivery->delivered;
   if (!bbr->is_loss_in_round || lost->number != bbr->last_lost_number + 1) bbr->round_loss_ranges++;
   bbr->is_loss_in_round = true;
+  if (bbr_is_probing(bbr) || lost->sent_ns > bbr->probed_to_ns) bbr->is_loss_unprobed = true;
   bbr->last_lost_number = lost->number;
   bbr->round_lost += lost->size;
   bbr->cycle_lost += lost->size;
@@ -108,7 +108,7 @@ void bbr_on_lost(struct bbr *bbr, const struct bbr_lost *lost) {
 void bbr_on_spurious_loss(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery) {
   bbr_restore_window(bbr);
   bbr->in_recovery = false;
-  bbr->is_loss_in_round = false;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr_reset_full(bbr);
   bbr->bandwidth_short = max_u64(bbr->bandwidth_short, bbr->undo_bandwidth_short);

@@ -1,4 +1,4 @@
-/* pacer: a token bucket of about two quanta (proto/transport.md section 6, RFC 9002 section 7.7).
+/* pacer: a token bucket of at most two quanta (proto/transport.md section 6, RFC 9002 section 7.7).
  *
  * Credit counts billionths of a byte: a rate in bytes a second times nanoseconds is then an exact integer,
  * and the long-run rate is exact however odd the rate and the call times are. A train starts at a whole
@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-enum { QUANTUM_DATAGRAMS_MIN = 2, CARRY_PER_S = 4000 };
+enum { QUANTUM_DATAGRAMS_MIN = 2 };
 #define CREDIT_PER_BYTE 1000000000ll
 #define RATE_BYTES_PER_S_MAX 1000000000000ull /* beyond any link; keeps products within 64 bits */
 
@@ -20,15 +20,8 @@ static uint64_t quantum_of(uint64_t rate_bytes_per_s, uint64_t quantum_max, size
   return datagrams * datagram_bytes;
 }
 
-/* Besides the quantum; a quantum by the rate alone is never less than this. */
-static uint64_t carry_of(const struct pacer *pacer) {
-  uint64_t bytes = pacer->quantum_max ? pacer->rate_bytes_per_s / CARRY_PER_S : 0;
-  if (bytes > PACER_QUANTUM_BYTES_MAX) bytes = PACER_QUANTUM_BYTES_MAX;
-  return bytes > pacer->quantum ? bytes : pacer->quantum;
-}
-
 static int64_t credit_at(const struct pacer *pacer, uint64_t now_ns) {
-  const int64_t full = (int64_t)(pacer->quantum + carry_of(pacer)) * CREDIT_PER_BYTE;
+  const int64_t full = 2 * (int64_t)pacer->quantum * CREDIT_PER_BYTE;
   if (pacer->credit >= full) return full;
   if (now_ns <= pacer->updated_ns) return pacer->credit;
   uint64_t elapsed = now_ns - pacer->updated_ns;

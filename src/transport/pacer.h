@@ -1,9 +1,8 @@
 /* pacer: a token bucket that spreads a window over the round trip in trains (proto/transport.md section 6).
  *
  * The quantum is clamp(1 ms of rate, 2 datagrams, 64 KiB) in whole datagrams: large enough for one
- * segmentation-offload train, small enough not to flood a queue; smaller where the controller knows the queue
- * to be shallow. Credit lost to late timers is carried, up to one more quantum or a quarter of a millisecond:
- * a late train then holds what was missed, whatever the quantum. */
+ * segmentation-offload train, small enough not to flood a queue; less where the controller knows the queue to
+ * be shallow. Credit lost to late timers is carried, up to one more quantum. */
 #ifndef TRANSPORT_PACER_H
 #define TRANSPORT_PACER_H
 
