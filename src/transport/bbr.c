@@ -10,7 +10,8 @@ enum {
   QUANTUM_BYTES_MAX = 65507,
   QUANTUM_DATAGRAMS_MIN = 2,
   QUANTUM_LEAST_PART = 16, /* of what the rate gives: what timers can still keep up with */
-  QUEUE_TRAINS = 8         /* that fit into the queue */
+  QUANTUM_HALVINGS_MAX = 4,
+  QUEUE_TRAINS = 8 /* that fit into the queue */
 };
 #define PACING_MARGIN 0.99 /* a little below the path's rate, so that no queue can stand */
 #define RATE_BYTES_PER_S_MAX 1e12
@@ -112,11 +113,15 @@ void bbr_set_rate(struct bbr *bbr, double gain) {
 
 /* Where losses have shown what the path holds besides what is under way in it, a train is a small part of
  * that: a queue of 20 packets loses half of a train of 40. */
+void bbr_halve_quantum(struct bbr *bbr) {
+  if (bbr->quantum_halvings < QUANTUM_HALVINGS_MAX) bbr->quantum_halvings++;
+}
+
 static void set_quantum(struct bbr *bbr) {
   uint64_t quantum = bbr->rate_bytes_per_s / 1000;
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth_max, 1), most = quantum;
   if (bbr->inflight_long != BBR_NONE)
-    most = bbr->inflight_long > bdp ? (bbr->inflight_long - bdp) / QUEUE_TRAINS : 0;
+    most = bbr->inflight_long > bdp ? (bbr->inflight_long - bdp) / QUEUE_TRAINS >> bbr->quantum_halvings : 0;
   else if (!bbr->full_reached && bbr->cycle_lost > 0)
     most = 0; /* not known yet */
   if (most < quantum / QUANTUM_LEAST_PART) most = quantum / QUANTUM_LEAST_PART;

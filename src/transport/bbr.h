@@ -82,6 +82,7 @@ struct bbr {
   uint64_t window;           /* bytes in flight */
   uint64_t rate_bytes_per_s; /* pacing; 0: none before the first round trip is known */
   uint64_t quantum;          /* bytes in one train */
+  uint32_t quantum_halvings; /* trains were too much for the queue so many times */
 
   enum bbr_state state;
   double pacing_gain, window_gain;

@@ -39,7 +39,9 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   yield_to_queue(bbr, ack);
   if (bbr_is_probing(bbr) || !bbr->is_loss_unprobed) return;
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
-  if (bbr->background.rate > 0 && !bbr_is_loss_high(bbr, bbr->round_lost, total)) return;
+  bool is_high = bbr_is_loss_high(bbr, bbr->round_lost, total);
+  if (is_high) bbr_halve_quantum(bbr);
+  if (bbr->background.rate > 0 && !is_high) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
   if (bbr->inflight_short == BBR_NONE) bbr->inflight_short = bbr->window;
   bbr->bandwidth_short = max_u64(bbr->bandwidth_latest, (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));

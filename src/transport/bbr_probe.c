@@ -43,6 +43,7 @@ void bbr_start_cruise(struct bbr *bbr, uint64_t now_ns) {
 }
 
 void bbr_start_refill(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery) {
+  if (bbr->cycle_lost == 0 && bbr->quantum_halvings > 0) bbr->quantum_halvings--;
   bbr_reset_short_term(bbr);
   bbr->up_rounds = 0;
   bbr->up_acked = 0;
