@@ -183,6 +183,7 @@ void bbr_init(struct bbr *bbr, uint64_t now_ns, uint64_t datagram_bytes, uint64_
       .probe_rtt_min_at_ns = now_ns,
       .extra_acked_from_ns = now_ns,
       .round_rtt_ns = BBR_NONE,
+      .slow_from_ns = BBR_NONE,
       .undo_state = BBR_STATES,
       .up_acked_per_step = BBR_NONE,
       .background = {.from_ns = BBR_NONE, .to_ns = BBR_NONE},
@@ -226,10 +227,8 @@ void bbr_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr_update_latest(bbr, ack);
   bbr_update_bandwidth(bbr, ack);
   bbr_background_on_ack(bbr, ack->sample);
-  if (bbr->loss_round_start) {
-    bbr_check_slower_path(bbr, ack);
-    bbr_adapt_short_term(bbr, ack);
-  }
+  bbr_check_slower_path(bbr, ack);
+  if (bbr->loss_round_start) bbr_adapt_short_term(bbr, ack);
   bbr_update_aggregation(bbr, ack);
   bbr_check_full(bbr, ack);
   bbr_ramp_on_ack(bbr, ack);

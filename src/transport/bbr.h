@@ -118,7 +118,10 @@ struct bbr {
   uint64_t round_lost, round_loss_ranges, last_lost_number;
   bool is_queue_standing; /* packets waited all through the last round */
   uint32_t loss_rounds; /* rounds in a row that lost something */
-  uint32_t slow_rounds; /* rounds in a row that delivered less than half, with a queue */
+  uint32_t slow_rounds;  /* rounds in a row that delivered less than half, with a queue */
+  uint64_t slow_from_ns; /* since then every sample says so; UINT64_MAX: not so */
+  uint64_t slow_from_delivered;
+  uint64_t slower_since_ns; /* as believed last */
   struct bbr_background background;
   struct bbr_ramp ramp;
 
