@@ -20,14 +20,14 @@ void bbr_reset_signals(struct bbr *bbr) {
 void bbr_reset_short_term(struct bbr *bbr) { bbr->bandwidth_short = bbr->inflight_short = BBR_NONE; }
 
 #define STANDING_NS_MIN (500 * NS_PER_US) /* less is trains and timers */
-#define YIELD_MOST 0.85
+#define YIELD_MOST 0.8
 
 /* ---- not probing ---- */
 
 static uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
-  uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 4, STANDING_NS_MIN);
+  uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 8, STANDING_NS_MIN);
   bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
   if (bbr->state != BBR_PROBE_CRUISE || ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
   uint64_t least = (uint64_t)(YIELD_MOST * (double)bbr->bandwidth_max);

@@ -16,6 +16,7 @@ enum {
 #define PROBE_WAIT_NS (2 * NS_PER_S)
 #define PROBE_WAIT_SPREAD_NS NS_PER_S
 #define MEASURING_GAIN 0.75
+#define PROBE_GAIN 1.25
 
 uint64_t bbr_target_inflight(const struct bbr *bbr) {
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth, 1);
@@ -97,7 +98,8 @@ static bool is_time_to_go_down(struct bbr *bbr, const struct bbr_ack *ack) {
     bbr->prev_precautionary = true;
     return true;
   }
-  if (bbr_is_window_limited(bbr) && bbr->window >= bbr->inflight_long) {
+  bool is_bound = bbr->inflight_long < bbr_inflight(bbr, bbr->bandwidth_max, PROBE_GAIN);
+  if (bbr_is_window_limited(bbr) && bbr->window >= bbr->inflight_long && is_bound) {
     bbr_reset_full(bbr); /* the bound, not the path, holds the rate */
     bbr->full_bandwidth = ack->sample->rate_bytes_per_s;
     return false;
