@@ -39,6 +39,10 @@ const char *bbr_state_name(enum bbr_state state) { return state < BBR_STATES ? s
 void bbr_set_state(struct bbr *bbr, uint64_t now_ns, enum bbr_state state) {
   assert(state < BBR_STATES && states[bbr->state].next & 1u << state && "no such transition");
   if (bbr_is_probing(bbr)) bbr->probed_to_ns = now_ns;
+  if (bbr->pacing_gain < 1) {
+    bbr->slowed_to_ns = now_ns;
+    bbr->slowed_gain = bbr->pacing_gain;
+  }
   bbr->state = state;
   bbr->pacing_gain = states[state].pacing_gain;
   bbr->window_gain = states[state].window_gain;

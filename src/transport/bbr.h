@@ -115,6 +115,8 @@ struct bbr {
   bool loss_round_start, is_loss_in_round, is_loss_unprobed;
   uint64_t bandwidth_latest, inflight_latest, round_rtt_ns; /* bests of the round */
   uint64_t probed_to_ns; /* what was sent up to then was sent to probe */
+  uint64_t slowed_to_ns; /* until then it went slower than the model, by this gain */
+  double slowed_gain;
   uint64_t round_lost, round_loss_ranges, last_lost_number;
   bool is_queue_standing; /* packets waited all through the last round */
   uint32_t loss_rounds; /* rounds in a row that lost something */

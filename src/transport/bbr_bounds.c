@@ -26,10 +26,23 @@ void bbr_reset_short_term(struct bbr *bbr) { bbr->bandwidth_short = bbr->infligh
 
 static uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+/* By what gain the round was sent that is acknowledged now. */
+static double sent_gain(const struct bbr *bbr, const struct bbr_ack *ack) {
+  if (bbr->pacing_gain < 1) return bbr->pacing_gain;
+  return ack->sample->stamp.first_sent_ns <= bbr->slowed_to_ns ? bbr->slowed_gain : 1;
+}
+
+/* What the path delivers: a flow that holds itself back is not to take its own rate for the path's. */
+static uint64_t delivered_rate(const struct bbr *bbr, const struct bbr_ack *ack) {
+  double rate = (double)bbr->bandwidth_latest / sent_gain(bbr, ack);
+  return rate < (double)bbr->bandwidth_max ? (uint64_t)rate : bbr->bandwidth_max;
+}
+
 static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 8, STANDING_NS_MIN);
   bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
   if (bbr->state != BBR_PROBE_CRUISE || ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
+  if (sent_gain(bbr, ack) < 1) return;
   uint64_t least = (uint64_t)(YIELD_MOST * (double)bbr->bandwidth_max);
   uint64_t bandwidth = max_u64(bbr->bandwidth_latest, least);
   if (bbr->bandwidth_short > bandwidth) bbr->bandwidth_short = bandwidth;
@@ -44,7 +57,7 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   if (bbr->background.rate > 0 && !is_high) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
   if (bbr->inflight_short == BBR_NONE) bbr->inflight_short = bbr->window;
-  bbr->bandwidth_short = max_u64(bbr->bandwidth_latest, (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));
+  bbr->bandwidth_short = max_u64(delivered_rate(bbr, ack), (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));
   bbr->inflight_short = max_u64(bbr->inflight_latest, (uint64_t)(BBR_BETA * (double)bbr->inflight_short));
 }
 
