@@ -21,6 +21,7 @@ void bbr_reset_short_term(struct bbr *bbr) { bbr->bandwidth_short = bbr->infligh
 
 #define STANDING_NS_MIN (500 * NS_PER_US) /* less is trains and timers */
 #define YIELD_MOST 0.8
+#define SHARED_MOST 0.95 /* of the estimate is delivered: else others are there */
 
 /* ---- not probing ---- */
 
@@ -41,9 +42,12 @@ static uint64_t delivered_rate(const struct bbr *bbr, const struct bbr_ack *ack)
 static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 8, STANDING_NS_MIN);
   bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
-  if (bbr->state != BBR_PROBE_CRUISE || ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
-  if (sent_gain(bbr, ack) < 1) return;
+  if (ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
+  bool is_long_down = bbr->state == BBR_PROBE_DOWN && bbr->round_count > bbr->down_round + 2;
+  bool is_cruise = bbr->state == BBR_PROBE_CRUISE && sent_gain(bbr, ack) == 1;
+  if (!is_long_down && !is_cruise) return;
   uint64_t least = (uint64_t)(YIELD_MOST * (double)bbr->bandwidth_max);
+  if (is_long_down && (double)delivered_rate(bbr, ack) > SHARED_MOST * (double)bbr->bandwidth_max) return;
   uint64_t bandwidth = max_u64(bbr->bandwidth_latest, least);
   if (bbr->bandwidth_short > bandwidth) bbr->bandwidth_short = bandwidth;
 }
