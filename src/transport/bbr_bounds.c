@@ -4,10 +4,12 @@
  * round with losses pulls the short-term bounds towards what the path still delivers, until the next probe
  * forgets them.
  *
- * Beyond the draft: a queue that stands through a whole round of cruising means that those who share it
- * believe in more than there is, each in its share. Then the rate follows what was delivered, down to 0.85 of
- * the estimate and until the next probe. Flows of different size meet twice as fast, the queue goes, and what
- * others (CUBIC) fill the queue with costs at most that. */
+ * Beyond the draft: (1) A queue that stands through a whole round of cruising, or keeps standing while we go
+ * down, means that those who share it believe in more than there is, each in its share. Then the rate follows
+ * what was delivered, down to 0.8 of the estimate and until the next probe. Flows of different size meet
+ * sooner, and what others (CUBIC) fill the queue with costs at most that. (2) Losses of packets sent to probe
+ * come back when the probe is over and answered; they are no sign that the path became narrower since. (3)
+ * What is delivered while we hold ourselves back is our own rate: it counts divided by our gain. */
 #include "transport/bbr_parts.h"
 
 void bbr_reset_signals(struct bbr *bbr) {
@@ -21,6 +23,7 @@ void bbr_reset_short_term(struct bbr *bbr) { bbr->bandwidth_short = bbr->infligh
 
 #define STANDING_NS_MIN (500 * NS_PER_US) /* less is trains and timers */
 #define YIELD_MOST 0.8
+enum { LONG_DOWN_ROUNDS = 2 };
 #define SHARED_MOST 0.95 /* of the estimate is delivered: else others are there */
 
 /* ---- not probing ---- */
@@ -43,7 +46,7 @@ static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 8, STANDING_NS_MIN);
   bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
   if (ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
-  bool is_long_down = bbr->state == BBR_PROBE_DOWN && bbr->round_count > bbr->down_round + 2;
+  bool is_long_down = bbr->state == BBR_PROBE_DOWN && bbr->round_count > bbr->down_round + LONG_DOWN_ROUNDS;
   bool is_cruise = bbr->state == BBR_PROBE_CRUISE && sent_gain(bbr, ack) == 1;
   if (!is_long_down && !is_cruise) return;
   uint64_t least = (uint64_t)(YIELD_MOST * (double)bbr->bandwidth_max);
@@ -61,7 +64,8 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   if (bbr->background.rate > 0 && !is_high) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
   if (bbr->inflight_short == BBR_NONE) bbr->inflight_short = bbr->window;
-  bbr->bandwidth_short = max_u64(delivered_rate(bbr, ack), (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));
+  bbr->bandwidth_short =
+      max_u64(delivered_rate(bbr, ack), (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));
   bbr->inflight_short = max_u64(bbr->inflight_latest, (uint64_t)(BBR_BETA * (double)bbr->inflight_short));
 }
 

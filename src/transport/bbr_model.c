@@ -1,10 +1,11 @@
 /* bbr_model: the filters (draft: "Updating Network Path Model Parameters").
  *
- * Beyond the draft: (1) A path that twice in a row delivers less than half of the estimate in a round, while
- * packets wait, has become slower. The estimate follows at once: its filter would remember the old rate for
- * two cycles, each of them many times longer now, with ever more packets waiting. (2) A round trip within a
- * sixteenth of the minimum proves that the path has been empty as well as a lower one would, so no ProbeRTT
- * is due; the minimum itself is kept. On real paths no two round trips are equal to the nanosecond. */
+ * Beyond the draft: (1) A path that delivers less than half of the estimate, while packets wait, in two
+ * rounds in a row or in every sample of a few least round trips (rounds are long behind a long queue), has
+ * become slower. The estimate follows at once: its filter would remember the old rate for two cycles, each of
+ * them many times longer now, with ever more packets waiting. (2) A round trip within a sixteenth of the
+ * minimum proves that the path has been empty as well as a lower one would, so no ProbeRTT is due; the
+ * minimum itself is kept. On real paths no two round trips are equal to the nanosecond. */
 #include "transport/bbr_parts.h"
 
 #define MIN_RTT_WINDOW_NS (10 * NS_PER_S)

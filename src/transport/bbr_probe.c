@@ -4,7 +4,9 @@
  *
  * Beyond the draft: when something was lost in the last cycle, down lasts a round at least and is slower, for
  * what is lost in it to be measured (bbr_loss.c). The estimate can be too high by a policer's bucket; at 0.9
- * of it the policer's drops would look like the path's own. */
+ * of it the policer's drops would look like the path's own. And a probe that fills the window up to the
+ * long-term bound goes on only while that bound is below what the probe's gain asks for: else it is the path
+ * that holds the rate, and the probe would but fill the queue, to the harm of all who share it. */
 #include "transport/bbr_parts.h"
 
 enum {

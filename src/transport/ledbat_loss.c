@@ -1,6 +1,6 @@
-/* ledbat_loss: which losses ask for less. LEDBAT++ answers every loss as Reno does, so a path that loses 1% of
- * everything, whatever is sent, would leave it almost nothing. But what is lost while no packet waits fell into
- * no queue: its share is counted, and so much is borne at all times, of a round trip's packets or of 400
+/* ledbat_loss: which losses ask for less. LEDBAT++ answers every loss as Reno does, so a path that loses 1%
+ * of everything, whatever is sent, would leave it almost nothing. But what is lost while no packet waits fell
+ * into no queue: its share is counted, and so much is borne at all times, of a round trip's packets or of 400
  * when there are fewer. Beyond a twentieth it is borne no more: then a policer is the better guess. */
 #include "transport/ledbat.h"
 

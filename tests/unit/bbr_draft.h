@@ -1,6 +1,6 @@
 /* bbr_draft: what the tests of the draft's appendix "BBR Example Test Cases" share (test_bbr_draft_*.c): one
- * BBR flow on the path model of bottleneck.h, driven to the phase a case begins in. The tests bear the draft's
- * headings as names; its numbers for the steps of a case stand beside the lines that do them. */
+ * BBR flow on the path model of bottleneck.h, driven to the phase a case begins in. The tests bear the
+ * draft's headings as names; its numbers for the steps of a case stand beside the lines that do them. */
 #ifndef BBR_DRAFT_H
 #define BBR_DRAFT_H
 

@@ -23,7 +23,7 @@ struct path {
   uint64_t rate; /* bytes a second */
   uint64_t rtt_ns, queue_bytes, ack_slot_ns;
   double loss;
-  uint64_t drop_count, drop_every; /* the next so many packets are lost; each so many-th, 0: none */
+  uint64_t drop_count, drop_every;  /* the next so many packets are lost; each so many-th, 0: none */
   uint64_t detour_count, detour_ns; /* the next so many packets need so much longer than those behind them */
   uint64_t held_to_ns;              /* acknowledgements due before come then, all at once */
   uint64_t policer_bytes;           /* its bucket; 0: a queue */

@@ -35,7 +35,7 @@ struct flow {
   uint64_t in_flight, progress_ns;
   uint64_t app_rate, app_from_ns, app_sent; /* bytes a second, 0: all there is; counted from app_from_ns */
   bool paused;
-  uint64_t sent, lost; /* packets */
+  uint64_t sent, lost;                                                         /* packets */
   uint64_t episode_first, episode_end, episode_lost, episode_spurious, undone; /* losses found false */
 };
 

@@ -1,5 +1,5 @@
-/* bbr: the cases of the draft's appendix "BBR Example Test Cases" about ProbeRTT, idleness, aggregation, small
- * and changing paths, policers and false recoveries. */
+/* bbr: the cases of the draft's appendix "BBR Example Test Cases" about ProbeRTT, idleness, aggregation,
+ * small and changing paths, policers and false recoveries. */
 #include "unit.h"
 
 #include "bbr_draft.h"
@@ -23,7 +23,8 @@ static void entering_and_exiting_probe_rtt(void) {
   double half = 0.5 * (double)bbr->bandwidth * (double)bbr->min_rtt_ns / 1e9;
   CU_ASSERT(bbr->state == BBR_PROBE_RTT && is_near((double)flow->in_flight, half, 0.1));
   CU_ASSERT(leaves(BBR_PROBE_RTT, NS_PER_S)); /* 4 */
-  CU_ASSERT(path.now_ns >= from_ns + 200 * MS && path.now_ns < from_ns + 600 * MS && bbr->round_count > round);
+  CU_ASSERT(path.now_ns >= from_ns + 200 * MS && path.now_ns < from_ns + 600 * MS &&
+            bbr->round_count > round);
   CU_ASSERT(bbr->state == BBR_PROBE_CRUISE && bbr->full_reached); /* 5 */
   path_run(&path, 12 * NS_PER_S);
   CU_ASSERT(is_near((double)bbr->min_rtt_ns, 80 * MS, 0.06));
@@ -89,7 +90,7 @@ static void correctly_managing_sub_packet_bdps(void) {
     if (bbr->window > most) most = bbr->window;
   }
   CU_ASSERT(least == 4 * FLOW_PACKET && most <= 12 * FLOW_PACKET); /* 3 */
-  CU_ASSERT(is_near((double)bbr->bandwidth_max, 32000, 0.15)); /* 4 */
+  CU_ASSERT(is_near((double)bbr->bandwidth_max, 32000, 0.15));     /* 4 */
   CU_ASSERT(is_near((double)bbr->rate_bytes_per_s / bbr->pacing_gain, 32000, 0.17));
   CU_ASSERT(path_share(&path, 0) > 0.95);
   path.ack_slot_ns = 150 * MS; /* three packets' time */

@@ -46,7 +46,7 @@ static void exiting_probe_up_on_loss_when_application_limited(void) {
   uint64_t lost = flow->lost;
   path.drop_every = 20; /* 3: 5% */
   CU_ASSERT(leaves(BBR_PROBE_UP, NS_PER_S));
-  CU_ASSERT(flow->lost - lost >= 1 && flow->lost - lost <= 4); /* 4: at once */
+  CU_ASSERT(flow->lost - lost >= 1 && flow->lost - lost <= 4);                     /* 4: at once */
   CU_ASSERT(bbr->state == BBR_PROBE_DOWN && bbr->prev_too_high && !bbr->full_now); /* 5 */
   /* The draft's "appropriately": what an application-limited flow had in flight is no bound of the path. */
   CU_ASSERT_EQUAL(bbr->inflight_long, NO_BOUND);
@@ -67,7 +67,7 @@ static void exiting_probe_down_on_inflight(void) {
     double model = (double)bbr->bandwidth_max * (double)bbr->min_rtt_ns / 1e9 + FLOW_PACKET;
     CU_ASSERT((double)flow->in_flight > model);
     CU_ASSERT(leaves(BBR_PROBE_DOWN, 2 * NS_PER_S)); /* 3, 4 */
-    double most = model + 4 * FLOW_PACKET; /* what it sent meanwhile */
+    double most = model + 4 * FLOW_PACKET;           /* what it sent meanwhile */
     CU_ASSERT((double)flow->in_flight <= most);
     CU_ASSERT_EQUAL(bbr->state, BBR_PROBE_CRUISE); /* 5 */
     path_clear(&path);
@@ -115,7 +115,8 @@ static void increasing_bandwidth_10x_and_ensuring_full_bandwidth_is_reached(void
   double grown[12] = {0};
   uint32_t rounds = grown_in_rounds(grown, 12); /* 3 */
   CU_ASSERT_FATAL(rounds >= 8);
-  for (uint32_t i = 3; i < 7; i++) /* once it is the window that holds the rate; it falls behind once doubled */
+  for (uint32_t i = 3; i < 7;
+       i++) /* once it is the window that holds the rate; it falls behind once doubled */
     CU_ASSERT(grown[i] > 1.4 * grown[i - 1]);
   CU_ASSERT(grown[6] >= 16);
   while (bbr->bandwidth_max < 95 * MBIT && path.now_ns < from_ns + 10 * NS_PER_S)
@@ -137,8 +138,8 @@ static void handling_loss_during_probe_up_after_inflight_longterm_is_set(void) {
   uint64_t before = bbr->inflight_long, target = bbr->bandwidth / 1000 * (bbr->min_rtt_ns / 1000) / 1000;
   path.drop_count = 40; /* 3 */
   CU_ASSERT(leaves(BBR_PROBE_UP, 200 * MS));
-  CU_ASSERT(!bbr->full_now && bbr->state == BBR_PROBE_DOWN);      /* 5 */
-  CU_ASSERT(bbr->prev_too_high && !bbr->is_probe_sample);         /* 4: handled once */
+  CU_ASSERT(!bbr->full_now && bbr->state == BBR_PROBE_DOWN); /* 5 */
+  CU_ASSERT(bbr->prev_too_high && !bbr->is_probe_sample);    /* 4: handled once */
   CU_ASSERT(bbr->inflight_long < before + 16 * FLOW_PACKET);
   CU_ASSERT((double)bbr->inflight_long >= 0.69 * (double)target); /* not below Beta of the target */
   CU_ASSERT_EQUAL(bbr->undo_state, BBR_PROBE_UP);

@@ -43,9 +43,9 @@ static void exiting_startup_on_loss_when_application_limited(void) {
   path.drop_every = 11; /* 9%, seven or eight ranges */
   uint64_t from_round = bbr->round_count;
   CU_ASSERT(leaves(BBR_STARTUP, 2 * NS_PER_S));
-  CU_ASSERT(bbr->full_now && bbr->full_reached); /* 4 */
+  CU_ASSERT(bbr->full_now && bbr->full_reached);                           /* 4 */
   CU_ASSERT(bbr->drain_round == bbr->round_count && bbr->drain_round > 0); /* 5: so little is soon drained */
-  CU_ASSERT(flow->sample.stamp.is_app_limited && bbr->full_count == 0);     /* no plateau did it */
+  CU_ASSERT(flow->sample.stamp.is_app_limited && bbr->full_count == 0);    /* no plateau did it */
   CU_ASSERT(bbr->round_count <= from_round + 5);
   CU_ASSERT(bbr->undo_state == BBR_STARTUP);
   uint64_t estimate = bbr->bandwidth / 10; /* of 100 ms */
@@ -55,9 +55,9 @@ static void exiting_startup_on_loss_when_application_limited(void) {
 
 static void exiting_drain_based_on_inflight(void) {
   begin_usual();
-  CU_ASSERT(reaches(BBR_DRAIN, 5 * NS_PER_S));        /* 1 */
-  CU_ASSERT(is_near(bbr->pacing_gain, 0.5, 0.001));   /* 2 */
-  CU_ASSERT((double)flow->in_flight > 1.5 * bdp());   /* what Startup left */
+  CU_ASSERT(reaches(BBR_DRAIN, 5 * NS_PER_S));      /* 1 */
+  CU_ASSERT(is_near(bbr->pacing_gain, 0.5, 0.001)); /* 2 */
+  CU_ASSERT((double)flow->in_flight > 1.5 * bdp()); /* what Startup left */
   uint64_t before = flow->in_flight, round = bbr->drain_round;
   while (bbr->state == BBR_DRAIN && path.now_ns < 1005 * NS_PER_S) { /* 3 */
     before = flow->in_flight;
@@ -115,7 +115,8 @@ static void achieving_expected_startup_bandwidth_on_a_link_with_aggregation(void
   double extra_most = 0, delivered = 0;
   while (bbr->state == BBR_STARTUP && path.now_ns < 1005 * NS_PER_S) { /* 2 */
     path_run(&path, STEP_NS);
-    double extra = (double)(bbr->extra_acked[0] > bbr->extra_acked[1] ? bbr->extra_acked[0] : bbr->extra_acked[1]);
+    double extra =
+        (double)(bbr->extra_acked[0] > bbr->extra_acked[1] ? bbr->extra_acked[0] : bbr->extra_acked[1]);
     if (extra > extra_most) extra_most = extra;
     if (bbr->bandwidth_max > most) most = bbr->bandwidth_max;
     if (bbr->window > window_most) window_most = bbr->window;

@@ -248,7 +248,11 @@ static void yields_to_a_greedy_flow(void) {
   static const struct {
     double queue_ms, share;
     enum flow_kind kind;
-  } rows[] = {{1000, 0.05, FLOW_CUBIC}, {120, 0.2, FLOW_CUBIC}, {30, 0.4, FLOW_CUBIC}, {5, 0.55, FLOW_CUBIC}, {1000, 0.5, FLOW_BBR}};
+  } rows[] = {{1000, 0.05, FLOW_CUBIC},
+              {120, 0.2, FLOW_CUBIC},
+              {30, 0.4, FLOW_CUBIC},
+              {5, 0.55, FLOW_CUBIC},
+              {1000, 0.5, FLOW_BBR}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     path_init(&path, 50 * MBIT, 30 * MS, (uint64_t)(rows[i].queue_ms * 50 * (double)MBIT / 1000));
     path_add(&path, FLOW_LEDBAT);
@@ -286,5 +290,4 @@ UNIT_MAIN(UNIT_CASE(delays_are_minima), UNIT_CASE(a_longer_path_is_believed_afte
           UNIT_CASE(loss_without_a_queue_is_borne), UNIT_CASE(halves_once_a_round_trip_and_undoes_it),
           UNIT_CASE(a_queue_that_overflows_early_lowers_the_target),
           UNIT_CASE(fills_an_idle_path_to_the_target), UNIT_CASE(loss_of_the_path_does_not_starve_it),
-          UNIT_CASE(yields_to_a_greedy_flow),
-          UNIT_CASE(comes_back_when_the_other_has_gone))
+          UNIT_CASE(yields_to_a_greedy_flow), UNIT_CASE(comes_back_when_the_other_has_gone))
