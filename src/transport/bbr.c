@@ -115,19 +115,19 @@ void bbr_set_rate(struct bbr *bbr, double gain) {
   if (bbr->rate_bytes_per_s == 0) bbr->rate_bytes_per_s = 1; /* 0 would mean: not paced */
 }
 
-/* Where losses have shown what the path holds besides what is under way in it, a train is a small part of
- * that: a queue of 20 packets loses half of a train of 40. */
 void bbr_halve_quantum(struct bbr *bbr) {
   if (bbr->quantum_halvings < QUANTUM_HALVINGS_MAX) bbr->quantum_halvings++;
 }
 
+/* Where losses have shown what the path holds besides what is under way in it, a train is a small part of
+ * that: a queue of 20 packets loses half of a train of 40. */
 static void set_quantum(struct bbr *bbr) {
   uint64_t quantum = bbr->rate_bytes_per_s / 1000;
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth_max, 1), most = quantum;
   if (bbr->inflight_long != BBR_NONE)
     most = bbr->inflight_long > bdp ? (bbr->inflight_long - bdp) / QUEUE_TRAINS >> bbr->quantum_halvings : 0;
-  else if (!bbr->full_reached && bbr->cycle_lost > 0)
-    most = 0; /* not known yet */
+  else if (!bbr->full_reached && bbr->cycle_lost > 0 && bbr->ramp.phase == BBR_RAMP_OFF)
+    most = 0; /* not known yet; the ramp's bursts are meant as such */
   if (most < quantum / QUANTUM_LEAST_PART) most = quantum / QUANTUM_LEAST_PART;
   if (quantum > most) quantum = most;
   if (quantum > QUANTUM_BYTES_MAX) quantum = QUANTUM_BYTES_MAX;

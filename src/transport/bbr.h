@@ -14,8 +14,8 @@
  * long path's start-up measures by bursts (bbr_ramp.c); a start-up that still accelerates is not stopped by
  * loss (bbr_states.c); a path that became slower by half without losing is believed soon, and a round trip
  * near the minimum counts as a fresh minimum (bbr_model.c); a probe at the loss bound can end on a plateau
- * (bbr_probe.c); trains shrink in front of a shallow queue, and the headroom is taken of the queue, not of the
- * path: else 20 packets of queue cost most of 1 Gbit/s (bbr.c). */
+ * (bbr_probe.c); trains shrink in front of a shallow queue, and the headroom is taken of the queue, not of
+ * the path: else 20 packets of queue cost most of 1 Gbit/s (bbr.c). */
 #ifndef TRANSPORT_BBR_H
 #define TRANSPORT_BBR_H
 

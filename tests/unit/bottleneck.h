@@ -6,18 +6,9 @@
 #define BOTTLENECK_H
 
 #include "path_flow.h"
+#include "path_ring.h"
 
-enum { PATH_FLOWS = 4, PATH_QUEUE = 1 << 17 };
-
-struct path_place {
-  uint64_t ns, number; /* when it came to the queue, or when its acknowledgement is due */
-  uint32_t flow;
-};
-
-struct path_ring {
-  struct path_place *at;
-  uint64_t head, tail;
-};
+enum { PATH_FLOWS = 4 };
 
 struct path {
   uint64_t rate; /* bytes a second */
@@ -66,11 +57,6 @@ static inline struct flow *path_add(struct path *path, enum flow_kind kind) {
   struct flow *flow = &path->flows[path->flow_count++];
   flow_init(flow, kind, path->now_ns, path->flow_count);
   return flow;
-}
-
-static inline void path_push(struct path_ring *ring, struct path_place place) {
-  assert(ring->tail - ring->head < PATH_QUEUE);
-  ring->at[ring->tail++ % PATH_QUEUE] = place;
 }
 
 static inline void path_return(struct path *path, uint32_t flow, uint64_t number) {
