@@ -26,6 +26,7 @@ struct sender *sender_new(const struct sender_config *config, struct conn *conn)
   sender->objects_ahead = OBJECTS_AHEAD_MIN;
   sender->name_bytes_ahead = NAME_BYTES_AHEAD_MIN;
   session_init(&sender->session, conn);
+  sender_begin_limits(sender);
   link_init(&sender->work);
   link_init(&sender->telling);
   link_init(&sender->reporting);

@@ -83,6 +83,7 @@ struct conn {
   struct congestion congestion;
   struct pacer pacer;
   struct mtu_probe mtu;
+  enum conn_limit limit;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
 
   struct stream_send control_out;
