@@ -69,14 +69,15 @@ static const char *ms_text(uint64_t ns, char text[UNITS_TEXT_BYTES]) {
 }
 
 static void add_network(struct line *line, const struct conn_stats *stats, enum limits_detail detail) {
-  char piece[256], least[UNITS_TEXT_BYTES], smoothed[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
+  char piece[256], least[UNITS_TEXT_BYTES], smoothed[UNITS_TEXT_BYTES];
+  char window[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
   add(line, " (");
   add(line, stats->congestion);
   if (detail == LIMITS_NUMBERS) {
     double lost = stats->packets_sent ? (double)stats->packets_lost / (double)stats->packets_sent : 0;
-    snprintf(piece, sizeof piece, ": round trip %s, at least %s, %.2f%% lost, pace %s",
+    snprintf(piece, sizeof piece, ": round trip %s, at least %s; %.2f%% lost; window %s, pace %s",
              ms_text(stats->rtt_smoothed_ns, smoothed), ms_text(stats->rtt_min_ns, least), PERCENT * lost,
-             rate_text(stats->rate_bytes_per_s, rate));
+             size_text(stats->window_bytes, window), rate_text(stats->rate_bytes_per_s, rate));
     add(line, piece);
   }
   add(line, ")");

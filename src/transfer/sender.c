@@ -72,6 +72,7 @@ void sender_on_event(struct sender *sender, uint64_t now_ns, const struct conn_e
   switch (event->type) {
   case CONN_EVENT_ESTABLISHED:
     sender->is_established = true;
+    limits_pass(&sender->limits, now_ns, true); /* all of it was the handshake's */
     break;
   case CONN_EVENT_CONTROL:
     sender_read_messages(sender);
