@@ -65,7 +65,8 @@ void sender_get_held_up(const struct sender *sender, struct held_up *held) {
   uint64_t own_ns = held->ns[LIMIT_SENDER_CPU];
   cpu_ns -= cpu_ns < own_ns ? cpu_ns : own_ns;
   cpu_ns -= limits_move(held->ns, LIMIT_CREDIT, LIMIT_RECEIVER_CPU, cpu_ns);
-  limits_move(held->ns, LIMIT_NETWORK, LIMIT_RECEIVER_CPU, cpu_ns);
+  cpu_ns -= limits_move(held->ns, LIMIT_NETWORK, LIMIT_RECEIVER_CPU, cpu_ns);
+  limits_move(held->ns, LIMIT_ANSWERS, LIMIT_RECEIVER_CPU, cpu_ns);
   /* The controller takes each loss for the network's. */
   uint64_t lost = stats.packets_lost, drops = held->drops < lost ? held->drops : lost;
   if (drops == 0 || drops < stats.packets_sent / DROPS_WORTH) return;

@@ -19,6 +19,10 @@ struct end_state {
   bool is_closed;
   unsigned reports[4], at_source;
   struct progress progress;
+  uint64_t slow_ns; /* what its file work takes at least */
+  struct turn turn; /* what it is told of each turn */
+  uint64_t told_ns; /* at the last turn before its end */
+  struct held_up held;
 };
 
 struct run {
@@ -35,6 +39,8 @@ struct run {
 
 static inline void run_init(struct run *run, uint64_t seed, unsigned loss_percent) {
   *run = (struct run){.job_ns = 2 * NS_PER_MS, .stop_at_ns = TIME_NEVER, .reports_every = 1};
+  for (int end = 0; end < 2; end++)
+    run->ends[end].turn.has_slept = true;
   pair_init(&run->pair, seed, loss_percent);
   memory_init(&run->source, FILES_MAX);
   memory_init(&run->sink, FILES_MAX);
@@ -76,7 +82,7 @@ static inline bool work(struct run *run, int end) {
   struct job *job;
   while (state->jobs_count < JOBS_OUT_MAX && (job = next_job(run, end)) != NULL) {
     job_run(job);
-    uint64_t at_ns = run->pair.now_ns + prng_below(&run->pair.prng, run->job_ns + 1);
+    uint64_t at_ns = run->pair.now_ns + state->slow_ns + prng_below(&run->pair.prng, run->job_ns + 1);
     state->jobs[state->jobs_count++] = (struct outstanding){job, at_ns};
   }
   for (unsigned i = 0; i < state->jobs_count;) {
@@ -141,6 +147,18 @@ static inline void step(struct run *run, int end) {
     receiver_step(run->receiver, run->pair.now_ns);
 }
 
+static inline void wake(struct run *run, int end) {
+  struct progress progress;
+  if (end == CLIENT) {
+    sender_on_wake(run->sender, run->pair.now_ns, &run->ends[end].turn);
+    sender_get_progress(run->sender, &progress);
+  } else {
+    receiver_on_wake(run->receiver, run->pair.now_ns, &run->ends[end].turn);
+    receiver_get_progress(run->receiver, &progress);
+  }
+  if (progress.outcome == OUTCOME_RUNNING) run->ends[end].told_ns = run->pair.now_ns;
+}
+
 static inline void stop(struct run *run) {
   run->pair.is_cut |= run->is_silent;
   if (!run->is_silent) conn_close(run->pair.conns[CLIENT], run->pair.now_ns, CLOSE_INTERRUPTED, "by hand");
@@ -156,6 +174,7 @@ static inline void run_all(struct run *run) {
     if (run->pair.now_ns >= run->stop_at_ns) stop(run);
     pair_receive(&run->pair);
     for (int end = 0; end < 2; end++) {
+      wake(run, end);
       take_events(run, end);
       step(run, end);
       while (work(run, end))
@@ -163,11 +182,15 @@ static inline void run_all(struct run *run) {
       if (prng_below(&run->pair.prng, run->reports_every) == 0) take_reports(run, end);
     }
     pair_send(&run->pair);
+    sender_on_rest(run->sender);
+    receiver_on_rest(run->receiver);
     pair_advance(&run->pair, next_ns(run));
   }
   CU_ASSERT_FATAL(steps < STEPS_MAX);
   for (int end = 0; end < 2; end++)
     take_reports(run, end);
+  sender_get_held_up(run->sender, &run->ends[CLIENT].held);
+  receiver_get_held_up(run->receiver, &run->ends[SERVER].held);
   sender_get_progress(run->sender, &run->ends[CLIENT].progress);
   receiver_get_progress(run->receiver, &run->ends[SERVER].progress);
 }
