@@ -173,6 +173,25 @@ static void who_never_sleeps_lacks_cpu(void) {
   run_free(&run);
 }
 
+static void losses_in_the_receivers_socket_are_not_the_networks(void) {
+  for (int is_socket_full = 0; is_socket_full < 2; is_socket_full++) {
+    struct run run;
+    begin(&run, 3 << 20);
+    run.pair.loss_percent = 3;
+    run.pair.delay_ns = 20 * NS_PER_MS;
+    run.is_socket_full = is_socket_full;
+    run.ends[SERVER].turn.drops = 1000; /* before it began: not of this transfer */
+    run_measured(&run);
+    unsigned named = percent(&run, CLIENT, is_socket_full ? LIMIT_DROPS : LIMIT_NETWORK);
+    unsigned other = percent(&run, CLIENT, is_socket_full ? LIMIT_NETWORK : LIMIT_DROPS);
+    CU_ASSERT(named >= 50 && other < 10);
+    for (int end = 0; end < 2; end++)
+      CU_ASSERT_EQUAL(run.ends[end].held.drops > 0, is_socket_full);
+    CU_ASSERT(run.ends[CLIENT].held.drops < 1000);
+    run_free(&run);
+  }
+}
+
 UNIT_MAIN(UNIT_CASE(a_window_that_is_full_is_the_network), UNIT_CASE(a_pace_that_the_user_set_is_bwlimit),
           UNIT_CASE(a_limit_above_the_path_is_not_named),
           UNIT_CASE(no_credit_is_the_receivers_disk_where_that_is_slow),
@@ -180,4 +199,5 @@ UNIT_MAIN(UNIT_CASE(a_window_that_is_full_is_the_network), UNIT_CASE(a_pace_that
           UNIT_CASE(a_slow_commit_is_the_receivers_disk),
           UNIT_CASE(a_fast_disk_is_not_named_beside_a_slow_network),
           UNIT_CASE(nothing_read_yet_is_the_senders_disk), UNIT_CASE(a_small_file_waits_for_answers),
-          UNIT_CASE(who_never_sleeps_lacks_cpu))
+          UNIT_CASE(who_never_sleeps_lacks_cpu),
+          UNIT_CASE(losses_in_the_receivers_socket_are_not_the_networks))

@@ -34,6 +34,7 @@ struct run {
   uint64_t job_ns;     /* how long file work takes at most */
   uint64_t stop_at_ns; /* the sender's user ends it; the link is cut when is_silent */
   bool is_silent, sender_dry, receiver_dry;
+  bool is_socket_full; /* what is lost on the way to the receiver is lost in its socket */
   unsigned reports_every; /* 1: always */
 };
 
@@ -149,6 +150,9 @@ static inline void step(struct run *run, int end) {
 
 static inline void wake(struct run *run, int end) {
   struct progress progress;
+  struct conn_stats stats;
+  conn_get_stats(run->pair.conns[CLIENT], &stats);
+  if (run->is_socket_full) run->ends[SERVER].turn.drops = 1000 + stats.packets_lost;
   if (end == CLIENT) {
     sender_on_wake(run->sender, run->pair.now_ns, &run->ends[end].turn);
     sender_get_progress(run->sender, &progress);
