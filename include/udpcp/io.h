@@ -6,7 +6,7 @@
 #include "udpcp/base.h"
 
 /* ---- clock, random ---- */
-uint64_t clock_now_ns(void); /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+uint64_t clock_now_ns(void);    /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
 uint64_t clock_thread_ns(void); /* CPU time of the calling thread; 0 where the system does not tell */
 void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts when there is none */
 

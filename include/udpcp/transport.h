@@ -94,8 +94,8 @@ struct conn_stats {
   uint64_t key_updates;             /* of the keys to send with */
   uint64_t began_ns;                /* the time of conn_new */
   enum conn_limit limited_by;
-  uint64_t credit_bytes;  /* what the peer still grants, in bytes of pool classes */
-  bool is_peer_starved;   /* it is granted too little to open another block of the largest size */
+  uint64_t credit_bytes; /* what the peer still grants, in bytes of pool classes */
+  bool is_peer_starved;  /* it is granted too little to open another block of the largest size */
 };
 
 /* Takes config->crypto in any case. A client is ready to send its first flight; a server expects the first

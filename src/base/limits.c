@@ -1,5 +1,5 @@
-/* limits: time, sorted by what a transfer was held up by. It is at each moment in one state, and a turn of the
- * loop closes the time since the last one: two additions, no clock and no call.
+/* limits: time, sorted by what a transfer was held up by. It is at each moment in one state, and a turn of
+ * the loop closes the time since the last one: two additions, no clock and no call.
  *
  * A loop that has no time to sleep is short of CPU, whatever its state says at the end of each turn. But two
  * things that happen one right after the other are no shortage: so only a row of turns without sleep that is

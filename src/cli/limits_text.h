@@ -10,9 +10,9 @@ enum { LIMITS_TEXT_BYTES = 512 };
 
 enum limits_detail { LIMITS_SHARES, LIMITS_NUMBERS };
 
-/* "limited by the network 91% (bbr), the receiver's disk 6%, the rest 3%": the largest share first, small ones
- * together at the end, 100% in all. With LIMITS_NUMBERS also what the controller saw of the network. NULL when
- * no time has passed. */
+/* "limited by the network 91% (bbr), the receiver's disk 6%, the rest 3%": the largest share first, small
+ * ones together at the end, 100% in all. With LIMITS_NUMBERS also what the controller saw of the network.
+ * NULL when no time has passed. */
 const char *limits_text(const struct held_up *held, const struct conn_stats *stats, enum limits_detail detail,
                         char text[LIMITS_TEXT_BYTES]);
 

@@ -172,9 +172,8 @@ static bool is_idle(const struct load *load) {
 }
 
 static size_t load_size(const struct load *load) {
-  return is_idle(load)
-             ? 0
-             : varint_size(load->disk_us) + varint_size(load->cpu_us) + varint_size(load->drops);
+  return is_idle(load) ? 0
+                       : varint_size(load->disk_us) + varint_size(load->cpu_us) + varint_size(load->drops);
 }
 
 static void write_load(const struct load *load, struct writer *writer) {

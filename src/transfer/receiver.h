@@ -115,9 +115,9 @@ struct receiver {
   uint64_t complete_bytes, complete_since_ns;
 
   struct limits limits;
-  bool is_measured, had_jobs; /* had_jobs: file work was out when the last turn ended */
+  bool is_measured, had_jobs;   /* had_jobs: file work was out when the last turn ended */
   uint64_t data_bytes, data_ns; /* of blocks that had come by then; and since when no more came */
-  uint64_t lull_ns;             /* of that time, how long file work was out and not yet counted as the disk's */
+  uint64_t lull_ns; /* of that time, how long file work was out and not yet counted as the disk's */
   uint64_t drops_before, drops;
 };
 

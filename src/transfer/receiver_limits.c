@@ -1,8 +1,8 @@
 /* receiver_limits: what holds the transfer up, as the receiver sees it.
  *
- * It can tell its own disk, its own CPU and its window from the rest; whether that is the network or the sender
- * only the sender can. File work being out is no limit while data comes meanwhile: it is one when the sender
- * has no credit left, or when nothing has come for longer than a round trip, so that it waits, too. */
+ * It can tell its own disk, its own CPU and its window from the rest; whether that is the network or the
+ * sender only the sender can. File work being out is no limit while data comes meanwhile: it is one when the
+ * sender has no credit left, or when nothing has come for longer than a round trip, so that it waits, too. */
 #include "receiver.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* sender_limits: what holds the transfer up, as the sender sees it, and what the receiver says about its end.
  *
- * The sender knows at each moment why it sends no more: the network, the user's limit, no credit, nothing read
- * yet, or nothing to do before the receiver answers. Why there is no credit and why an answer takes long only
- * the receiver knows. It tells how long its disk and its CPU were what it waited for (proto/transfer.md
+ * The sender knows at each moment why it sends no more: the network, the user's limit, no credit, nothing
+ * read yet, or nothing to do before the receiver answers. Why there is no credit and why an answer takes long
+ * only the receiver knows. It tells how long its disk and its CPU were what it waited for (proto/transfer.md
  * section 2), and so much of the sender's waiting was for them. The receiver's words can only share out time
  * that the sender waited anyway. */
 #include "sender.h"

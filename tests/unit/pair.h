@@ -22,7 +22,7 @@ struct pair {
   struct prng prng;
   unsigned loss_percent;
   uint64_t delay_ns, jitter_ns;
-  bool is_cut; /* nothing is delivered any more */
+  bool is_cut;                     /* nothing is delivered any more */
   uint64_t rate_max, window_bytes; /* of the client's sending, of what the server grants */
   struct pool *pools[2];
   struct conn *conns[2];

@@ -20,9 +20,6 @@ struct end_state {
   unsigned reports[4], at_source;
   struct progress progress;
   uint64_t slow_ns; /* what its file work takes at least */
-  struct turn turn; /* what it is told of each turn */
-  uint64_t told_ns; /* at the last turn before its end */
-  struct held_up held;
 };
 
 struct run {
@@ -34,14 +31,12 @@ struct run {
   uint64_t job_ns;     /* how long file work takes at most */
   uint64_t stop_at_ns; /* the sender's user ends it; the link is cut when is_silent */
   bool is_silent, sender_dry, receiver_dry;
-  bool is_socket_full; /* what is lost on the way to the receiver is lost in its socket */
-  unsigned reports_every; /* 1: always */
+  unsigned reports_every;                                        /* 1: always */
+  void (*on_wake)(struct run *run), (*on_rest)(struct run *run); /* around each turn; NULL: nothing */
 };
 
 static inline void run_init(struct run *run, uint64_t seed, unsigned loss_percent) {
   *run = (struct run){.job_ns = 2 * NS_PER_MS, .stop_at_ns = TIME_NEVER, .reports_every = 1};
-  for (int end = 0; end < 2; end++)
-    run->ends[end].turn.has_slept = true;
   pair_init(&run->pair, seed, loss_percent);
   memory_init(&run->source, FILES_MAX);
   memory_init(&run->sink, FILES_MAX);
@@ -148,21 +143,6 @@ static inline void step(struct run *run, int end) {
     receiver_step(run->receiver, run->pair.now_ns);
 }
 
-static inline void wake(struct run *run, int end) {
-  struct progress progress;
-  struct conn_stats stats;
-  conn_get_stats(run->pair.conns[CLIENT], &stats);
-  if (run->is_socket_full) run->ends[SERVER].turn.drops = 1000 + stats.packets_lost;
-  if (end == CLIENT) {
-    sender_on_wake(run->sender, run->pair.now_ns, &run->ends[end].turn);
-    sender_get_progress(run->sender, &progress);
-  } else {
-    receiver_on_wake(run->receiver, run->pair.now_ns, &run->ends[end].turn);
-    receiver_get_progress(run->receiver, &progress);
-  }
-  if (progress.outcome == OUTCOME_RUNNING) run->ends[end].told_ns = run->pair.now_ns;
-}
-
 static inline void stop(struct run *run) {
   run->pair.is_cut |= run->is_silent;
   if (!run->is_silent) conn_close(run->pair.conns[CLIENT], run->pair.now_ns, CLOSE_INTERRUPTED, "by hand");
@@ -177,8 +157,8 @@ static inline void run_all(struct run *run) {
   for (; !is_over(run) && steps < STEPS_MAX; steps++) {
     if (run->pair.now_ns >= run->stop_at_ns) stop(run);
     pair_receive(&run->pair);
+    if (run->on_wake) run->on_wake(run);
     for (int end = 0; end < 2; end++) {
-      wake(run, end);
       take_events(run, end);
       step(run, end);
       while (work(run, end))
@@ -186,15 +166,12 @@ static inline void run_all(struct run *run) {
       if (prng_below(&run->pair.prng, run->reports_every) == 0) take_reports(run, end);
     }
     pair_send(&run->pair);
-    sender_on_rest(run->sender);
-    receiver_on_rest(run->receiver);
+    if (run->on_rest) run->on_rest(run);
     pair_advance(&run->pair, next_ns(run));
   }
   CU_ASSERT_FATAL(steps < STEPS_MAX);
   for (int end = 0; end < 2; end++)
     take_reports(run, end);
-  sender_get_held_up(run->sender, &run->ends[CLIENT].held);
-  receiver_get_held_up(run->receiver, &run->ends[SERVER].held);
   sender_get_progress(run->sender, &run->ends[CLIENT].progress);
   receiver_get_progress(run->receiver, &run->ends[SERVER].progress);
 }
