@@ -125,7 +125,8 @@ struct turn {
  * made; until all was said, or the last turn. */
 struct held_up {
   uint64_t ns[LIMITS];
-  uint64_t drops; /* datagrams that the receiver's socket had no room for meanwhile */
+  uint64_t drops;        /* datagrams that the receiver's socket had no room for meanwhile */
+  uint64_t sender_drops; /* and the sender's; only the sender knows */
 };
 
 /* ---- sender ---- */

@@ -83,6 +83,13 @@ static void add_network(struct line *line, const struct conn_stats *stats, enum 
   add(line, ")");
 }
 
+static void add_drops(struct line *line, uint64_t drops, const char *side) {
+  char piece[128];
+  snprintf(piece, sizeof piece, "; %llu datagram%s overflowed the %s's socket (net.core.rmem_max)",
+           (unsigned long long)drops, drops == 1 ? "" : "s", side);
+  if (drops > 0) add(line, piece);
+}
+
 const char *limits_text(const struct held_up *held, const struct conn_stats *stats, enum limits_detail detail,
                         char text[LIMITS_TEXT_BYTES]) {
   unsigned percents[LIMITS], named = 0;
@@ -99,10 +106,7 @@ const char *limits_text(const struct held_up *held, const struct conn_stats *sta
     snprintf(piece, sizeof piece, ", the rest %u%%", PERCENT - named);
     add(&line, piece);
   }
-  if (held->drops > 0) {
-    snprintf(piece, sizeof piece, "; %llu datagram%s overflowed the receiver's socket (net.core.rmem_max)",
-             (unsigned long long)held->drops, held->drops == 1 ? "" : "s");
-    add(&line, piece);
-  }
+  add_drops(&line, held->drops, "receiver");
+  if (detail == LIMITS_NUMBERS) add_drops(&line, held->sender_drops, "sender");
   return text;
 }

@@ -133,6 +133,7 @@ struct sender {
 
   struct limits limits;
   struct load load; /* the receiver's words about its end */
+  uint64_t drops;   /* of this end's socket */
   bool is_told;     /* nothing is waited for any more */
 };
 

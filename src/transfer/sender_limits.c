@@ -21,6 +21,7 @@ void sender_on_wake(struct sender *sender, uint64_t now_ns, const struct turn *t
   if (sender->is_told) return;
   if (sender->limits.now == LIMIT_SOURCE && turn->has_computed) sender->limits.now = LIMIT_SENDER_CPU;
   limits_pass(&sender->limits, now_ns, turn->has_slept);
+  sender->drops = turn->drops;
 }
 
 /* With nothing to send at the moment. */
@@ -55,7 +56,7 @@ static uint64_t ns_of_us(uint64_t us) { return us < UINT64_MAX / NS_PER_US ? us 
 void sender_get_held_up(const struct sender *sender, struct held_up *held) {
   struct conn_stats stats;
   conn_get_stats(sender->session.conn, &stats);
-  *held = (struct held_up){.drops = sender->load.drops};
+  *held = (struct held_up){.drops = sender->load.drops, .sender_drops = sender->drops};
   memcpy(held->ns, sender->limits.ns, sizeof(held->ns));
   /* Credit first: of the answers a round trip each is the network's in any case. */
   uint64_t disk_ns = ns_of_us(sender->load.disk_us), cpu_ns = ns_of_us(sender->load.cpu_us);

@@ -37,6 +37,11 @@ static void says_who_had_which_share(void) {
        LIMITS_SHARES,
        "limited by the network or the sender 100%; 655 datagrams overflowed the receiver's socket "
        "(net.core.rmem_max)"},
+      {{.ns = {[LIMIT_RATE_MAX] = 1}, .drops = 2, .sender_drops = 3},
+       LIMITS_NUMBERS,
+       "limited by --bwlimit 100%; 2 datagrams overflowed the receiver's socket (net.core.rmem_max); 3 "
+       "datagrams overflowed the sender's socket (net.core.rmem_max)"},
+      {{.ns = {[LIMIT_RATE_MAX] = 1}, .sender_drops = 3}, LIMITS_SHARES, "limited by --bwlimit 100%"},
       {{.ns = {[LIMIT_NETWORK] = 3, [LIMIT_ANSWERS] = 1}},
        LIMITS_NUMBERS,
        "limited by the network 75% (bbr: round trip 40.1 ms, at least 10.00 ms; 0.12% lost; window 3.00 MiB, "
