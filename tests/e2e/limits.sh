@@ -25,9 +25,10 @@ a_slow_link() {
   fresh from to
   random_file "$work/from/a" 2000000
   receive --once "$work/to" || return 1
+  # The relay ends with the command: the sender's last words are to get through it first.
   # shellcheck disable=SC2016 # for the inner shell
   timeout -k 5 60 "$netlab" --relay "0:127.0.0.1:$port" --rate 20Mbit --delay 10ms -- \
-    bash -c '"$1" send -v --port "$NETLAB_PORT" "$2" 127.0.0.1' - "$program" "$work/from/a" \
+    bash -c '"$1" send -v --port "$NETLAB_PORT" "$2" 127.0.0.1 && sleep 0.2' - "$program" "$work/from/a" \
     >"$work/send.log" 2>&1 || { why="left with $?: $(tail -n 3 "$work/send.log" | tr '\n' '|')" && return 1; }
   leaves "$receiver" 10 0 && first "$work/send.log" 'the network' && says "$work/send.log" '(bbr: round trip '
 }
