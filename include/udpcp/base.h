@@ -156,6 +156,32 @@ struct hash128 hash_128(const void *bytes, size_t size);
  * before it is read (proto/transfer.md section 6.1). */
 struct hash128 entry_key(const struct entry *entry);
 
+/* ---- limits: what held a transfer up, and for how long ---- */
+enum limit {
+  LIMIT_ANSWERS,  /* nothing to do before the peer answers: the handshake, round trips */
+  LIMIT_NETWORK,  /* the congestion window, the controller's pace, the interface */
+  LIMIT_DROPS,    /* datagrams that the receiver's socket had no room for */
+  LIMIT_RATE_MAX, /* --bwlimit */
+  LIMIT_CREDIT,   /* the receiver's window */
+  LIMIT_SOURCE,   /* the sender's disk */
+  LIMIT_SINK,     /* the receiver's disk */
+  LIMIT_SENDER_CPU,
+  LIMIT_RECEIVER_CPU,
+  LIMIT_PEER, /* what only the sender can tell apart */
+  LIMITS
+};
+struct limits {
+  uint64_t ns[LIMITS];
+  enum limit now, cpu; /* what holds it up since `since_ns`; what this machine's CPU counts as */
+  uint64_t since_ns;
+  uint64_t busy_ns, row_ns[LIMITS]; /* of the turns in a row without sleep: all of it; not yet the CPU's */
+};
+void limits_init(struct limits *limits, uint64_t now_ns, enum limit now, enum limit cpu);
+/* The time until now is limits->now's, or the CPU's when the thread did not sleep for long enough. */
+void limits_pass(struct limits *limits, uint64_t now_ns, bool has_slept);
+/* Gives `to` what `from` has, at most `ns` of it. Returns how much. */
+uint64_t limits_move(uint64_t times_ns[LIMITS], enum limit from, enum limit to, uint64_t ns);
+
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull

@@ -6,7 +6,8 @@
 #include "udpcp/base.h"
 
 /* ---- clock, random ---- */
-uint64_t clock_now_ns(void); /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+uint64_t clock_now_ns(void);    /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+uint64_t clock_thread_ns(void); /* CPU time of the calling thread; 0 where the system does not tell */
 void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts when there is none */
 
 /* ---- this machine ---- */
@@ -96,6 +97,7 @@ int wait_take_signal(struct wait *wait);
 struct work {
   struct work *next;
   void (*run)(struct work *work);
+  bool has_computed; /* once done: it used the CPU for half its time at least, and hardly waited */
 };
 struct worker;
 /* `threads` >= 1; at most `queued_max` pieces may be out at once. */

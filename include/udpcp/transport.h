@@ -70,6 +70,15 @@ struct conn_event {
   };
 };
 
+/* Why conn_next_datagram gave no more the last time it was asked. */
+enum conn_limit {
+  CONN_LIMIT_NOTHING,  /* nothing is left to send */
+  CONN_LIMIT_MORE,     /* it gave one: there may be more */
+  CONN_LIMIT_WINDOW,   /* as much is in flight as may be */
+  CONN_LIMIT_PACE,     /* the congestion controller's pace */
+  CONN_LIMIT_RATE_MAX, /* rate_bytes_per_s_max */
+};
+
 struct conn_stats {
   uint64_t bytes_sent, bytes_received; /* UDP payload */
   uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_duplicate, packets_refused;
@@ -84,6 +93,10 @@ struct conn_stats {
   uint64_t control_bytes_received;  /* in order */
   enum protection_suite protection; /* agreed; 0 before */
   uint64_t key_updates;             /* of the keys to send with */
+  uint64_t began_ns;                /* the time of conn_new */
+  enum conn_limit limited_by;
+  uint64_t credit_bytes; /* what the peer still grants, in bytes of pool classes */
+  bool is_peer_starved;  /* it is granted too little to open another block of the largest size */
 };
 
 /* Takes config->crypto in any case. A client is ready to send its first flight; a server expects the first

@@ -277,9 +277,12 @@ static enum exit_status conclude(struct sending *sending) {
   say_status(NULL);
   if (end && !sending->is_stuck) say("%s", end);
   if (session->state && !options->quiet && report_has_summary(&session->tally, &sending->progress)) {
-    report_summary(&session->tally, &sending->progress, &stats, options,
-                   clock_now_ns() - session->established_ns, text);
+    struct held_up held;
+    uint64_t duration_ns = clock_now_ns() - session->established_ns;
+    report_summary(&session->tally, &sending->progress, &stats, options, duration_ns, text);
     say("%s", text);
+    session->role->get_held_up(session->state, &held);
+    report_limits(&session->tally, &held, &stats, options, duration_ns, "");
   }
   enum exit_status status = report_status(&sending->progress);
   bool is_complete = status == EXIT_DONE || status == EXIT_VANISHED;

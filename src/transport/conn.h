@@ -84,6 +84,7 @@ struct conn {
   struct choice choice;
   struct pacer pacer;
   struct mtu_probe mtu;
+  enum conn_limit limit;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
 
   struct stream_send control_out;

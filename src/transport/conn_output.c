@@ -272,6 +272,7 @@ static size_t next_mtu_probe(struct conn *conn, uint64_t now_ns, uint8_t *bytes)
 /* ---- what may be sent ---- */
 
 enum permission { MAY_SEND, WINDOW_FULL, PACED };
+enum { RATE_MAX_SHARE = 5 }; /* a controller within a fifth of the user's limit is held by it */
 
 static enum permission may_send(struct conn *conn, uint64_t now_ns) {
   const struct space *space = &conn->spaces[LEVEL_DATA];
@@ -281,6 +282,15 @@ static enum permission may_send(struct conn *conn, uint64_t now_ns) {
   if (at_ns <= now_ns) return MAY_SEND;
   conn->paced_until_ns = at_ns;
   return PACED;
+}
+
+/* A controller that measures what arrives learns the user's limit as if it were the path's. */
+static enum conn_limit limit_of(const struct conn *conn, enum permission permission) {
+  if (permission == MAY_SEND) return CONN_LIMIT_NOTHING;
+  uint64_t rate_max = conn->pacer.rate_max, rate = conn->congestion.rate_bytes_per_s;
+  bool is_user = rate_max > 0 && rate >= rate_max - rate_max / RATE_MAX_SHARE;
+  if (permission == PACED && is_user) return CONN_LIMIT_RATE_MAX;
+  return permission == PACED ? CONN_LIMIT_PACE : CONN_LIMIT_WINDOW;
 }
 
 static bool head_fits_whole(const struct conn *conn, size_t limit) {
@@ -321,6 +331,7 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   if (limit < PATH_BYTES_MIN) return 0;
   if (!sent_packets_have_room(&space->sent)) {
     space->probes_owed = 0; /* those sent have to do: the next timeout makes room for more */
+    conn->limit = CONN_LIMIT_WINDOW;
     conn->app_limited = true;
     return 0;
   }
@@ -336,6 +347,7 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   size = next_frames_packet(conn, now_ns, bytes, limit, permission);
   if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
   if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit);
+  conn->limit = size > 0 ? CONN_LIMIT_MORE : limit_of(conn, permission);
   conn->app_limited = size == 0 && permission == MAY_SEND;
   bool has_window = space->sent.bytes_in_flight + conn->mtu.current <= conn->congestion.window;
   if (conn->app_limited && has_window && conn->congestion.ops->samples_rate)

@@ -22,7 +22,8 @@ struct pair {
   struct prng prng;
   unsigned loss_percent;
   uint64_t delay_ns, jitter_ns;
-  bool is_cut; /* nothing is delivered any more */
+  bool is_cut;                     /* nothing is delivered any more */
+  uint64_t rate_max, window_bytes; /* of the client's sending, of what the server grants */
   struct pool *pools[2];
   struct conn *conns[2];
   struct pair_datagram *datagrams;
@@ -40,7 +41,8 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
                                .original_cid = {{0x0, 1}},
                                .initial_cid = {{0x0, 1}},
                                .peer = pair_addresses[!end],
-                               .window_bytes = end == CLIENT ? 1 << 20 : 4 << 20,
+                               .window_bytes = end == CLIENT ? 1 << 20 : pair->window_bytes,
+                               .rate_bytes_per_s_max = end == CLIENT ? pair->rate_max : 0,
                                .datagram_bytes_max = DATAGRAM_BYTES_IPV4,
                                .idle_timeout_ns = 8 * NS_PER_S,
                                .protection = PROTECT_CHECKSUM,
@@ -49,8 +51,14 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
   return conn_new(&config, pair->now_ns);
 }
 
-static inline void pair_init(struct pair *pair, uint64_t seed, unsigned loss_percent) {
-  *pair = (struct pair){.now_ns = NS_PER_S, .loss_percent = loss_percent, .delay_ns = 2 * NS_PER_MS};
+/* With a limit of the client's rate (0: none) and a window of the server's. */
+static inline void pair_init_with(struct pair *pair, uint64_t seed, unsigned loss_percent, uint64_t rate_max,
+                                  uint64_t window_bytes) {
+  *pair = (struct pair){.now_ns = NS_PER_S,
+                        .loss_percent = loss_percent,
+                        .delay_ns = 2 * NS_PER_MS,
+                        .rate_max = rate_max,
+                        .window_bytes = window_bytes};
   pair->jitter_ns = loss_percent > 0 ? NS_PER_MS : 0;
   prng_seed(&pair->prng, seed);
   pair->datagrams = calloc(PAIR_DATAGRAMS_MAX, sizeof(*pair->datagrams));
@@ -59,6 +67,10 @@ static inline void pair_init(struct pair *pair, uint64_t seed, unsigned loss_per
     pair->conns[end] = pair_conn(pair, end);
     CU_ASSERT_PTR_NOT_NULL_FATAL(pair->conns[end]);
   }
+}
+
+static inline void pair_init(struct pair *pair, uint64_t seed, unsigned loss_percent) {
+  pair_init_with(pair, seed, loss_percent, 0, 4 << 20);
 }
 
 static inline void pair_free(struct pair *pair) {
