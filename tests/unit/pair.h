@@ -27,6 +27,7 @@ struct pair {
   struct pool *pools[2];
   struct conn *conns[2];
   struct pair_datagram *datagrams;
+  uint16_t order[PAIR_DATAGRAMS_MAX]; /* places of datagrams: those in flight, then the free ones */
   unsigned in_flight;
 };
 
@@ -62,6 +63,8 @@ static inline void pair_init_with(struct pair *pair, uint64_t seed, unsigned los
   pair->jitter_ns = loss_percent > 0 ? NS_PER_MS : 0;
   prng_seed(&pair->prng, seed);
   pair->datagrams = calloc(PAIR_DATAGRAMS_MAX, sizeof(*pair->datagrams));
+  for (unsigned i = 0; i < PAIR_DATAGRAMS_MAX; i++)
+    pair->order[i] = (uint16_t)i;
   for (int end = 0; end < 2; end++) {
     pair->pools[end] = pool_new(PAIR_POOL_BYTES);
     pair->conns[end] = pair_conn(pair, end);
@@ -91,7 +94,7 @@ static inline void pair_send(struct pair *pair) {
       size_t size = conn_next_datagram(pair->conns[end], pair->now_ns, bytes, sizeof(bytes), &to);
       if (size == 0) break;
       if (pair->is_cut || prng_below(&pair->prng, 100) < pair->loss_percent) continue;
-      struct pair_datagram *datagram = &pair->datagrams[pair->in_flight++];
+      struct pair_datagram *datagram = &pair->datagrams[pair->order[pair->in_flight++]];
       datagram->at_ns = pair->now_ns + pair->delay_ns + prng_below(&pair->prng, pair->jitter_ns + 1);
       datagram->size = (uint32_t)size;
       datagram->to = (uint8_t)!end;
@@ -103,14 +106,15 @@ static inline void pair_send(struct pair *pair) {
 static inline void pair_receive(struct pair *pair) {
   unsigned kept = 0;
   for (unsigned i = 0; i < pair->in_flight; i++) {
-    struct pair_datagram *datagram = &pair->datagrams[i];
+    struct pair_datagram *datagram = &pair->datagrams[pair->order[i]];
     if (datagram->at_ns <= pair->now_ns) {
       if (!pair->is_cut)
         conn_on_datagram(pair->conns[datagram->to], pair->now_ns, &pair_addresses[!datagram->to],
                          datagram->bytes, datagram->size);
     } else {
-      if (kept < i) pair->datagrams[kept] = *datagram;
-      kept++;
+      uint16_t place = pair->order[kept];
+      pair->order[kept++] = pair->order[i];
+      pair->order[i] = place;
     }
   }
   pair->in_flight = kept;
@@ -122,7 +126,7 @@ static inline void pair_receive(struct pair *pair) {
 static inline uint64_t pair_next_ns(const struct pair *pair) {
   uint64_t next_ns = TIME_NEVER;
   for (unsigned i = 0; i < pair->in_flight; i++)
-    if (pair->datagrams[i].at_ns < next_ns) next_ns = pair->datagrams[i].at_ns;
+    if (pair->datagrams[pair->order[i]].at_ns < next_ns) next_ns = pair->datagrams[pair->order[i]].at_ns;
   for (int end = 0; end < 2; end++)
     if (conn_next_timeout(pair->conns[end]) < next_ns) next_ns = conn_next_timeout(pair->conns[end]);
   return next_ns;
