@@ -60,13 +60,12 @@ static void note_sent(struct conn *conn, const struct sent_packet *record, size_
                    sent_packets_stamp(sent, sent->next - 1));
 }
 
-/* Only what the window answers for is marked, and no path MTU probe, whose fate is to say one thing. From the
- * second probe timeout on packets do without, as they do with size: they get through, and are noticed, where
- * marked ones are swallowed. */
+/* Only what the window answers for is marked, and no path MTU probe, whose fate is to say one thing. After a
+ * probe timeout packets do without: they get through, and are noticed, where marked ones are swallowed. */
 static enum ecn_mark mark_of(const struct build *build, const struct conn *conn) {
   bool is_plain = build->level == LEVEL_DATA && build->record.flags & SENT_ELICITING &&
                   !(build->record.flags & SENT_MTU_PROBE);
-  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count <= 1 ? ecn_next_mark(&conn->ecn) : ECN_NONE;
+  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count == 0 ? ecn_next_mark(&conn->ecn) : ECN_NONE;
 }
 
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */

@@ -22,8 +22,11 @@ struct pipe {
   unsigned head, tail;
   size_t lose_from; /* datagrams of at least so many bytes do not pass */
   uint64_t dark_until_ns;
-  unsigned lose_first; /* so many more datagrams are lost */
-  unsigned copies;     /* delivered once and so many times more */
+  unsigned lose_first;            /* so many more datagrams are lost */
+  unsigned copies;                /* delivered once and so many times more */
+  bool bleaches, swallows_marked; /* ECN marks, and what carries them */
+  unsigned mark_next;             /* so many more packets that may be marked CE are */
+  unsigned marked;                /* packets that came with any mark */
 };
 
 struct end {
@@ -94,6 +97,16 @@ static inline bool is_lost(struct pipe *pipe, size_t size) {
   return pipe->lose_first > 0 && pipe->lose_first-- > 0;
 }
 
+/* What the path does to the mark of a datagram; false: it does not pass. */
+static inline bool pass_mark(struct pipe *pipe, uint8_t *mark) {
+  if (*mark == ECN_NONE) return true;
+  pipe->marked++;
+  if (pipe->swallows_marked) return false;
+  if (pipe->mark_next > 0 && pipe->mark_next-- > 0) *mark = ECN_CE;
+  if (pipe->bleaches) *mark = ECN_NONE;
+  return true;
+}
+
 static inline void put(struct pipe *pipe, uint64_t at_ns, const struct address *from, const uint8_t *bytes,
                        size_t size) {
   struct datagram *datagram = &pipe->queue[pipe->tail++ % QUEUE_MAX];
@@ -112,10 +125,11 @@ static inline bool drain(struct end *end, bool is_client) {
          (size = conn_next_datagram(end->conn, world.now_ns, bytes, sizeof(bytes), &to)) > 0) {
     any = true;
     bool reaches = is_client || address_equal(&to, &world.client_address);
-    if (is_lost(&end->out, size) || !reaches) continue;
+    struct address from = is_client ? world.client_address : server_address;
+    from.ecn = to.ecn;
+    if (is_lost(&end->out, size) || !reaches || !pass_mark(&end->out, &from.ecn)) continue;
     for (unsigned i = 0; i <= end->out.copies; i++)
-      put(&end->out, world.now_ns + DELAY_NS, is_client ? &world.client_address : &server_address, bytes,
-          size);
+      put(&end->out, world.now_ns + DELAY_NS, &from, bytes, size);
   }
   return any;
 }
