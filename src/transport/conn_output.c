@@ -65,7 +65,9 @@ static void note_sent(struct conn *conn, const struct sent_packet *record, size_
 static enum ecn_mark mark_of(const struct build *build, const struct conn *conn) {
   bool is_plain = build->level == LEVEL_DATA && build->record.flags & SENT_ELICITING &&
                   !(build->record.flags & SENT_MTU_PROBE);
-  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count == 0 ? ecn_next_mark(&conn->ecn) : ECN_NONE;
+  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count == 0
+             ? ecn_next_mark(&conn->ecn, build->packet.number)
+             : ECN_NONE;
 }
 
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */

@@ -24,7 +24,7 @@ static bool is_in_test(const struct ecn *ecn) {
 static void begin_test(struct ecn *ecn) {
   ecn->state = ECN_TESTING;
   ecn->tested = ecn->tested_lost = ecn->lost_in_row = 0;
-  ecn->test_passed = false;
+  ecn->test_passed = ecn->is_swallowed = false;
 }
 
 void ecn_restart(struct ecn *ecn, uint64_t next_number) {
@@ -32,12 +32,13 @@ void ecn_restart(struct ecn *ecn, uint64_t next_number) {
   ecn->path_from = next_number;
 }
 
-enum ecn_mark ecn_next_mark(const struct ecn *ecn) {
-  return ecn->state == ECN_TESTING || ecn->state == ECN_CAPABLE ? ECN_ECT0 : ECN_NONE;
+enum ecn_mark ecn_next_mark(const struct ecn *ecn, uint64_t number) {
+  bool asks = ecn->state == ECN_TESTING && number % 2 == 1;
+  return asks || ecn->state == ECN_CAPABLE ? ECN_ECT0 : ECN_NONE;
 }
 
 void ecn_on_sent(struct ecn *ecn, uint64_t number) {
-  assert(ecn_next_mark(ecn) == ECN_ECT0);
+  assert(ecn_next_mark(ecn, number) == ECN_ECT0);
   ecn->marked++;
   if (ecn->state != ECN_TESTING) return;
   if (ecn->tested++ == 0) ecn->test_from = number;
@@ -47,7 +48,7 @@ void ecn_on_sent(struct ecn *ecn, uint64_t number) {
 void ecn_on_packet_acked(struct ecn *ecn, uint64_t number, enum ecn_mark mark) {
   if (mark == ECN_NONE) {
     bool passes = ecn->state == ECN_WAITING && number >= ecn->path_from;
-    bool is_alone = ecn->state == ECN_CAPABLE && ecn->lost_in_row >= ECN_LOST_MIN;
+    bool is_alone = ecn->state == ECN_CAPABLE && ecn->lost_in_row >= ECN_SUSPECT_MIN;
     if (passes || is_alone) begin_test(ecn);
     return;
   }
@@ -58,9 +59,11 @@ void ecn_on_packet_acked(struct ecn *ecn, uint64_t number, enum ecn_mark mark) {
 
 bool ecn_on_packet_lost(struct ecn *ecn, uint64_t number) {
   ecn->lost_in_row++;
-  if (!is_in_test(ecn) || ecn->tested == 0 || number < ecn->test_from) return false;
+  bool asked = ecn->tested > 0 && number >= ecn->test_from;
+  if (!asked || !(is_in_test(ecn) || ecn->is_swallowed)) return false;
   ecn->tested_lost++;
-  if (ecn->tested_lost < ecn->tested || ecn->tested_lost < ECN_LOST_MIN) return false;
+  if (ecn->test_passed || ecn->tested_lost < ECN_SWALLOWED_MIN) return false;
+  ecn->is_swallowed = true;
   ecn->state = ECN_FAILED;
   return true;
 }

@@ -4,12 +4,12 @@
  *   WAITING --a packet acknowledged--> TESTING --10 marked--> UNKNOWN
  *      ^                                  |                      |
  *      |                                  +--one of them acknowledged, counts right--> CAPABLE
- *      |                                  +--counts wrong, or all of them lost-------> FAILED
+ *      |                                  +--counts wrong, or the first five lost---> FAILED
  *      +--the path has changed, from any state
  *
  * A path may clear the marks, forge them, or swallow what is marked; the peer may count wrong. So a few
- * packets ask first, and only once others have come through: what is swallowed then is ten packets, not all
- * there are. Where three marked packets in a row were lost and one without a mark got through, it is asked
+ * packets ask first, once others have come through, and every other one: what is swallowed is never a whole
+ * window. Where three marked packets in a row were lost and one without a mark got through, it is asked
  * again. */
 #ifndef TRANSPORT_ECN_H
 #define TRANSPORT_ECN_H
@@ -18,7 +18,8 @@
 
 enum {
   ECN_TEST_PACKETS = 10,
-  ECN_LOST_MIN = 3, /* so many lost, and no other marked one has come through: worth a conclusion */
+  ECN_SWALLOWED_MIN = 5, /* of these lost and none acknowledged, while others come through: no chance */
+  ECN_SUSPECT_MIN = 3,   /* marked ones lost in a row, later */
 };
 
 enum ecn_state { ECN_WAITING, ECN_TESTING, ECN_UNKNOWN, ECN_CAPABLE, ECN_FAILED };
@@ -33,17 +34,18 @@ struct ecn {
   uint32_t tested, tested_lost;    /* packets of this test */
   uint64_t test_from;              /* number of its first one */
   bool test_passed;                /* one of them was acknowledged */
+  bool is_swallowed;               /* it failed because none was */
 };
 
 /* All zero is a fresh one. The path has changed; `next_number`: what the next packet gets. */
 void ecn_restart(struct ecn *ecn, uint64_t next_number);
-/* What a packet that asks for an acknowledgement should carry now: ECN_NONE or ECN_ECT0. */
-enum ecn_mark ecn_next_mark(const struct ecn *ecn);
+/* What packet `number`, which asks for an acknowledgement, should carry: ECN_NONE or ECN_ECT0. */
+enum ecn_mark ecn_next_mark(const struct ecn *ecn, uint64_t number);
 /* A packet was sent with ECT(0). */
 void ecn_on_sent(struct ecn *ecn, uint64_t number);
 /* Each packet newly acknowledged by a frame, before ecn_on_ack. */
 void ecn_on_packet_acked(struct ecn *ecn, uint64_t number, enum ecn_mark mark);
-/* A packet sent with ECT(0) is lost. True: with it, all that asked; the path swallows what is marked. */
+/* A packet sent with ECT(0) is lost. True: it had asked, and the path swallows what is marked. */
 bool ecn_on_packet_lost(struct ecn *ecn, uint64_t number);
 enum ack_age { ACK_NEWEST, ACK_OUTDATED }; /* raises the largest number acknowledged so far; does not */
 /* The counts of an ACK frame. How many packets more were marked CE, as far as the path is to be believed. */

@@ -162,7 +162,7 @@ static void a_path_that_swallows_marks_costs_little(void) {
       world_free();
     }
     /* A window of two datagrams has nothing else in it to get through: that start is over. */
-    if (kinds[k] != CONGESTION_BACKGROUND) CU_ASSERT(took_ns[1] <= took_ns[0] + 10 * DELAY_NS);
+    if (kinds[k] != CONGESTION_BACKGROUND) CU_ASSERT(took_ns[1] <= took_ns[0] + 4 * DELAY_NS);
   }
 }
 
