@@ -1,5 +1,5 @@
 /* ecn: whether a path carries ECN marks, and how many packets it has marked (RFC 9000 section 13.4,
- * proto/transport.md section 7).
+ * proto/transport.md section 6.4).
  *
  *   WAITING --a packet acknowledged--> TESTING --10 marked--> UNKNOWN
  *      ^                                  |                      |
