@@ -2,6 +2,7 @@
 #ifndef CONN_WORLD_H
 #define CONN_WORLD_H
 
+#include "mark_path.h"
 #include "plain/plain.h"
 #include "transport/conn.h"
 
@@ -22,11 +23,9 @@ struct pipe {
   unsigned head, tail;
   size_t lose_from; /* datagrams of at least so many bytes do not pass */
   uint64_t dark_until_ns;
-  unsigned lose_first;            /* so many more datagrams are lost */
-  unsigned copies;                /* delivered once and so many times more */
-  bool bleaches, swallows_marked; /* ECN marks, and what carries them */
-  unsigned mark_next;             /* so many more packets that may be marked CE are */
-  unsigned marked;                /* packets that came with any mark */
+  unsigned lose_first; /* so many more datagrams are lost */
+  unsigned copies;     /* delivered once and so many times more */
+  struct mark_path marks;
 };
 
 struct end {
@@ -97,16 +96,6 @@ static inline bool is_lost(struct pipe *pipe, size_t size) {
   return pipe->lose_first > 0 && pipe->lose_first-- > 0;
 }
 
-/* What the path does to the mark of a datagram; false: it does not pass. */
-static inline bool pass_mark(struct pipe *pipe, uint8_t *mark) {
-  if (*mark == ECN_NONE) return true;
-  pipe->marked++;
-  if (pipe->swallows_marked) return false;
-  if (pipe->mark_next > 0 && pipe->mark_next-- > 0) *mark = ECN_CE;
-  if (pipe->bleaches) *mark = ECN_NONE;
-  return true;
-}
-
 static inline void put(struct pipe *pipe, uint64_t at_ns, const struct address *from, const uint8_t *bytes,
                        size_t size) {
   struct datagram *datagram = &pipe->queue[pipe->tail++ % QUEUE_MAX];
@@ -127,7 +116,7 @@ static inline bool drain(struct end *end, bool is_client) {
     bool reaches = is_client || address_equal(&to, &world.client_address);
     struct address from = is_client ? world.client_address : server_address;
     from.ecn = to.ecn;
-    if (is_lost(&end->out, size) || !reaches || !pass_mark(&end->out, &from.ecn)) continue;
+    if (is_lost(&end->out, size) || !reaches || !mark_path_pass(&end->out.marks, &from.ecn)) continue;
     for (unsigned i = 0; i <= end->out.copies; i++)
       put(&end->out, world.now_ns + DELAY_NS, &from, bytes, size);
   }

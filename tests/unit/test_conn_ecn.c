@@ -57,7 +57,7 @@ static void a_path_that_carries_marks_is_found(void) {
   CU_ASSERT_EQUAL(state_of(&world.client), ECN_CAPABLE);
   CU_ASSERT_EQUAL(state_of(&world.server), ECN_CAPABLE);
   CU_ASSERT_STRING_EQUAL(stats_of(&world.client).ecn, "capable");
-  CU_ASSERT(world.client.out.marked > 8 * BLOCK / DATAGRAM_BYTES_IPV4 / 2);
+  CU_ASSERT(world.client.out.marks.marked > 8 * BLOCK / DATAGRAM_BYTES_IPV4 / 2);
   CU_ASSERT_EQUAL(stats_of(&world.client).packets_lost, 0);
   CU_ASSERT_EQUAL(stats_of(&world.client).ce_told, 0);
   world_free();
@@ -67,12 +67,12 @@ static void a_path_that_carries_marks_is_found(void) {
 static void acknowledgements_alone_are_not_marked(void) {
   world_init(NULL, NULL);
   run(3 * DELAY_NS - 1);
-  CU_ASSERT_EQUAL(world.client.out.marked + world.server.out.marked, 0);
+  CU_ASSERT_EQUAL(world.client.out.marks.marked + world.server.out.marks.marked, 0);
   run(20 * DELAY_NS);
   transfer(20, NS_PER_S);
   struct conn_stats stats = stats_of(&world.server);
   CU_ASSERT(stats.acks_sent > 20);
-  CU_ASSERT(world.server.out.marked < stats.packets_sent / 2);
+  CU_ASSERT(world.server.out.marks.marked < stats.packets_sent / 2);
   world_free();
 }
 
@@ -94,7 +94,7 @@ static void a_mark_reduces_the_window_without_a_loss(void) {
     get_under_way(kinds[k]);
     struct congestion *cc = &world.client.conn->congestion;
     uint64_t before = 0, least = UINT64_MAX;
-    world.client.out.mark_next = 5; /* of one round trip: one event */
+    world.client.out.marks.mark_next = 5; /* of one round trip: one event */
     for (int i = 0; i < 100; i++) {
       run(NS_PER_MS / 4);
       if (stats_of(&world.client).ce_told == 0)
@@ -123,7 +123,7 @@ static void a_mark_is_told_at_once(void) {
   run(NS_PER_S);
   CU_ASSERT_EQUAL(state_of(&world.client), ECN_CAPABLE);
   uint64_t told = stats_of(&world.client).acks_received;
-  world.client.out.mark_next = 1;
+  world.client.out.marks.mark_next = 1;
   conn_write(world.client.conn, "x", 1);
   run(2 * DELAY_NS + NS_PER_MS / 10);
   CU_ASSERT_EQUAL(stats_of(&world.client).ce_told, 1);
@@ -135,11 +135,11 @@ static void a_path_that_bleaches_is_not_slower(void) {
   uint64_t took_ns[2];
   for (int bleaches = 0; bleaches < 2; bleaches++) {
     connect_ends();
-    world.client.out.bleaches = world.server.out.bleaches = bleaches;
+    world.client.out.marks.bleaches = world.server.out.marks.bleaches = bleaches;
     took_ns[bleaches] = transfer(60, 20 * NS_PER_S);
     CU_ASSERT_EQUAL(state_of(&world.client), bleaches ? ECN_FAILED : ECN_CAPABLE);
     CU_ASSERT_EQUAL(stats_of(&world.client).packets_lost, 0);
-    if (bleaches) CU_ASSERT(world.client.out.marked <= 2 * ECN_TEST_PACKETS);
+    if (bleaches) CU_ASSERT(world.client.out.marks.marked <= 2 * ECN_TEST_PACKETS);
     world_free();
   }
   CU_ASSERT(took_ns[1] <= took_ns[0] + 2 * NS_PER_MS);
@@ -153,11 +153,11 @@ static void a_path_that_swallows_marks_costs_little(void) {
       struct conn_config config = config_of(ROLE_CLIENT);
       config.congestion = kinds[k];
       world_init(&config, NULL);
-      world.client.out.swallows_marked = world.server.out.swallows_marked = swallows;
+      world.client.out.marks.swallows = world.server.out.marks.swallows = swallows;
       run(4 * DELAY_NS);
       took_ns[swallows] = transfer(60, 30 * NS_PER_S);
       CU_ASSERT_EQUAL(state_of(&world.client), swallows ? ECN_FAILED : ECN_CAPABLE);
-      if (swallows) CU_ASSERT(world.client.out.marked <= ECN_TEST_PACKETS);
+      if (swallows) CU_ASSERT(world.client.out.marks.marked <= ECN_TEST_PACKETS);
       if (swallows) CU_ASSERT(stats_of(&world.client).packets_lost <= ECN_TEST_PACKETS);
       world_free();
     }
@@ -171,7 +171,7 @@ static void a_path_that_begins_to_swallow_marks(void) {
   for (int k = 0; k < KINDS; k++) {
     connect_kind(kinds[k]);
     get_under_way(kinds[k]);
-    world.client.out.swallows_marked = true;
+    world.client.out.marks.swallows = true;
     uint64_t from_ns = world.now_ns;
     while (state_of(&world.client) != ECN_FAILED && world.now_ns < from_ns + 5 * NS_PER_S)
       run(NS_PER_MS / 4);
@@ -188,11 +188,11 @@ static void another_path_is_asked_again(void) {
   transfer(8, NS_PER_S);
   CU_ASSERT_EQUAL(state_of(&world.client), ECN_CAPABLE);
   world.client_address = away;
-  world.client.out.bleaches = true;
+  world.client.out.marks.bleaches = true;
   transfer(40, NS_PER_S);
   CU_ASSERT_EQUAL(state_of(&world.client), ECN_FAILED);
   world.client_address = home;
-  world.client.out.bleaches = false;
+  world.client.out.marks.bleaches = false;
   transfer(100, NS_PER_S);
   CU_ASSERT_EQUAL(state_of(&world.client), ECN_CAPABLE);
   CU_ASSERT_EQUAL(stats_of(&world.client).packets_lost, 0);

@@ -468,88 +468,10 @@ static void remembers_the_largest(void) {
   link_free(l);
 }
 
-/* Sends `count` packets of 1000 bytes at once, marked as said; returns how many came as CE. */
-static unsigned come_as(const struct link_config *c, unsigned mark, unsigned count, unsigned ce[2],
-                        struct link_stats *stats) {
-  static const uint8_t udp[28] = {0x45, 0, 1000 >> 8, 1000 & 255, 0,           0,
-                                  0x40, 0, 64,        17,         [24] = 0x03, [25] = 0xd4};
-  struct link *l = link_new(c, 1);
-  const struct link_packet *p;
-  unsigned i, came = 0;
-
-  assert(l != NULL);
-  ce[0] = ce[1] = 0;
-  for (i = 0; i < count; i++) {
-    memset(link_buffer(l), 0, 1000);
-    memcpy(link_buffer(l), udp, sizeof(udp));
-    link_buffer(l)[1] = (uint8_t)mark;
-    link_push(l, SECOND, 1000, i);
-  }
-  for (; (p = link_pop(l, 100 * SECOND)) != NULL; came++) {
-    ce[0] += (p->data[1] & 3) == 3;
-    ce[1] += (p->data[1] & 3) == 0;
-  }
-  *stats = *link_stats(l);
-  link_free(l);
-  return came;
-}
-
-/* 20 packets of 1000 bytes at once at 8 Mbit/s: a millisecond each. */
-static void marks_bleaches_and_drops(void) {
-  static const struct {
-    uint64_t above_bytes, above_ns;
-    int bleach, drop;
-    unsigned mark, came, ce, none;
-  } rows[] = {
-      {0, 0, 0, 0, 2, 20, 0, 0},       {5000, 0, 0, 0, 2, 20, 14, 0}, {5000, 0, 0, 0, 1, 20, 14, 0},
-      {5000, 0, 0, 0, 0, 20, 0, 20},   {5000, 0, 0, 0, 3, 20, 20, 0}, {0, 5 * MS, 0, 0, 2, 20, 14, 0},
-      {0, 4 * MS, 0, 0, 2, 20, 15, 0}, {18999, 0, 0, 0, 2, 20, 1, 0}, {19000, 0, 0, 0, 2, 20, 0, 0},
-      {0, 0, 1, 0, 2, 20, 0, 20},      {0, 0, 1, 0, 3, 20, 0, 20},    {5000, 0, 1, 0, 2, 20, 0, 20},
-      {0, 0, 0, 1, 2, 0, 0, 0},        {0, 0, 0, 1, 0, 20, 0, 20},    {0, 0, 0, 1, 1, 0, 0, 0},
-  };
-  size_t i;
-
-  for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-    struct link_config c = plain();
-    struct link_stats stats;
-    unsigned ce[2];
-
-    c.rates[0].bits_per_second = 8000000;
-    c.rate_count = 1;
-    c.ce_above_bytes = rows[i].above_bytes;
-    c.ce_above_ns = rows[i].above_ns;
-    c.ecn_bleach = rows[i].bleach;
-    c.ecn_drop = rows[i].drop;
-    CU_ASSERT_EQUAL(come_as(&c, rows[i].mark, 20, ce, &stats), rows[i].came);
-    CU_ASSERT_EQUAL(ce[0], rows[i].ce);
-    CU_ASSERT_EQUAL(ce[1], rows[i].none);
-    CU_ASSERT_EQUAL(stats.ect, rows[i].mark ? 20 : 0);
-    CU_ASSERT_EQUAL(stats.ce_marked, rows[i].mark == 3 ? 0 : rows[i].ce);
-    CU_ASSERT_EQUAL(stats.ecn_drops, 20 - rows[i].came);
-    CU_ASSERT_EQUAL(stats.queue_drops, 0);
-  }
-}
-
-/* What does not fit is dropped, whatever its mark. */
-static void a_full_queue_drops_marked_packets_too(void) {
-  struct link_config c = plain();
-  struct link_stats stats;
-  unsigned ce[2];
-
-  c.rates[0].bits_per_second = 8000000;
-  c.rate_count = 1;
-  c.queue_bytes = 10000;
-  c.ce_above_bytes = 5000;
-  CU_ASSERT_EQUAL(come_as(&c, 2, 20, ce, &stats), 10);
-  CU_ASSERT_EQUAL(stats.queue_drops, 10);
-  CU_ASSERT_EQUAL(ce[0], 4);
-}
-
 UNIT_MAIN(UNIT_CASE(delays_exactly), UNIT_CASE(lends_nothing_before_its_time), UNIT_CASE(loses_its_share),
           UNIT_CASE(loses_in_bursts), UNIT_CASE(decides_by_seed), UNIT_CASE(decides_each_matter_alone),
           UNIT_CASE(keeps_the_rate), UNIT_CASE(changes_the_rate_within_a_packet), UNIT_CASE(bounds_the_queue),
           UNIT_CASE(lost_packets_use_the_wire), UNIT_CASE(is_dark_from_to),
           UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(reorders), UNIT_CASE(jitter_keeps_the_order),
           UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates), UNIT_CASE(corrupts_one_bit),
-          UNIT_CASE(truncates), UNIT_CASE(bounds_its_memory), UNIT_CASE(marks_bleaches_and_drops),
-          UNIT_CASE(a_full_queue_drops_marked_packets_too), UNIT_CASE(remembers_the_largest))
+          UNIT_CASE(truncates), UNIT_CASE(bounds_its_memory), UNIT_CASE(remembers_the_largest))
