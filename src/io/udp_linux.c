@@ -227,7 +227,7 @@ static bool take_train(struct udp *udp, int i, struct train *train) {
   train->size = size;
   train->segment = remarks.segment > 0 && remarks.segment < size ? remarks.segment : size;
   address_from_socket(&train->peer, &system->names[i]);
-  train->peer.ecn = remarks.ecn; /* the kernel joins only datagrams that agree in it */
+  train->peer.ecn = remarks.ecn; /* datagrams that differ in it are not joined (Linux 6.18) */
   if (remarks.has_local) reply_from_learn(&system->reply_from, &train->peer, &remarks.local);
   return train->peer.size > 0;
 }

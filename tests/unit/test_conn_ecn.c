@@ -94,9 +94,11 @@ static void a_mark_reduces_the_window_without_a_loss(void) {
     get_under_way(kinds[k]);
     struct congestion *cc = &world.client.conn->congestion;
     uint64_t before = 0, least = UINT64_MAX;
+    bool bbr_knows = false;
     world.client.out.marks.mark_next = 5; /* of one round trip: one event */
     for (int i = 0; i < 100; i++) {
       run(NS_PER_MS / 4);
+      if (kinds[k] == CONGESTION_BBR) bbr_knows |= cc->bbr.is_marked_in_round;
       if (stats_of(&world.client).ce_told == 0)
         before = cc->window;
       else if (cc->window < least)
@@ -109,6 +111,7 @@ static void a_mark_reduces_the_window_without_a_loss(void) {
       CU_ASSERT(cc->threshold < UINT64_MAX); /* slow start is over */
     }
     if (kinds[k] == CONGESTION_BACKGROUND) CU_ASSERT(least < before);
+    CU_ASSERT_EQUAL(bbr_knows, kinds[k] == CONGESTION_BBR); /* what it does then: test_marks.c */
     run(20 * NS_PER_S);
     CU_ASSERT_EQUAL(world.client.blocks_acked, 60);
     CU_ASSERT_EQUAL(stats_of(&world.client).packets_lost, 0);
