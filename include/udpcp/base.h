@@ -114,12 +114,17 @@ size_t pool_bytes_used(const struct pool *pool);
 size_t pool_bytes_max(const struct pool *pool);
 
 /* ---- small values shared by layers ---- */
+/* The ECN field of an IP header (RFC 3168 section 5). */
+enum ecn_mark { ECN_NONE, ECN_ECT1, ECN_ECT0, ECN_CE };
+
 /* A socket address as opaque bytes (a struct sockaddr_in or sockaddr_in6): compared and copied, never read.
- */
+ * With it goes what an IP header says beside the addresses: how the datagram came, or how it is to leave. */
 struct address {
   uint32_t size; /* 0: none */
   uint8_t bytes[28];
+  uint8_t ecn; /* enum ecn_mark; of one datagram or train, no part of the address */
 };
+/* Whatever their ecn. */
 bool address_equal(const struct address *a, const struct address *b);
 
 /* One file or folder of a tree, as its sender saw it and as its receiver is to make it. */

@@ -47,8 +47,8 @@ struct udp_config {
   uint16_t port;             /* used when bind_to.size is 0 */
   bool no_offload;           /* for tests: as if the kernel had neither GSO nor GRO */
 };
-/* One or more datagrams from one peer: `size` bytes in segments of `segment` bytes, the last may be shorter.
- */
+/* One or more datagrams from or to one peer, all with the ECN mark peer.ecn: `size` bytes in segments of
+ * `segment` bytes, the last may be shorter. */
 struct train {
   struct address peer;
   uint8_t *bytes;
@@ -61,6 +61,7 @@ struct udp_stats {
   uint64_t unreachable;            /* ICMP said nobody is there (a hint: it can be forged) */
   int receive_buffer, send_buffer; /* bytes, as read back */
   bool gso, gro;
+  bool ecn; /* marks are set and heard; else every datagram leaves and comes as ECN_NONE */
 };
 
 /* NULL on failure and *error: ERR_ADDRESS (port in use or not ours), ERR_DENIED, ... */

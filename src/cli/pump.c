@@ -245,8 +245,10 @@ static bool gather(struct pump *pump, struct session *session) {
 void pump_reply(struct pump *pump, const struct address *to, const uint8_t *bytes, size_t size) {
   uint8_t *room = outbox_room(&pump->outbox);
   if (!room) return;
+  struct address where = *to;
+  where.ecn = ECN_NONE; /* the mark, if any, is of what is answered */
   memcpy(room, bytes, size);
-  outbox_add(&pump->outbox, NULL, to, size);
+  outbox_add(&pump->outbox, NULL, &where, size);
 }
 
 void pump_farewell(struct pump *pump, struct session *session) {

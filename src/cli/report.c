@@ -194,6 +194,8 @@ void report_summary(const struct tally *tally, const struct progress *progress,
   if (progress->bytes_held) ADD(", %s were there from an earlier try", size_text(progress->bytes_held, size));
   if (tally->had_files) ADD(", %llu already there", (unsigned long long)tally->had_files);
   if (tally->failed) ADD(", %llu failed", (unsigned long long)tally->failed);
+  uint64_t marked = is_send ? stats->ce_told : stats->ce_received;
+  if (options->verbose && marked) ADD(", %llu marked CE", (unsigned long long)marked);
 #undef ADD
 }
 

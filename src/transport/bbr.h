@@ -114,8 +114,9 @@ struct bbr {
   bool loss_round_start, is_loss_in_round;
   uint64_t bandwidth_latest, inflight_latest, round_rtt_ns; /* bests of the round */
   uint64_t round_lost, round_loss_ranges, last_lost_number;
-  uint32_t loss_rounds; /* rounds in a row that lost something */
-  uint32_t slow_rounds; /* rounds in a row that delivered less than half, with a queue */
+  bool is_marked_in_round; /* by the path: CE */
+  uint32_t loss_rounds;    /* rounds in a row that lost something */
+  uint32_t slow_rounds;    /* rounds in a row that delivered less than half, with a queue */
   struct bbr_background background;
   struct bbr_ramp ramp;
 
@@ -148,6 +149,8 @@ void bbr_on_sent(struct bbr *bbr, uint64_t now_ns, const struct delivery *delive
                  size_t size);
 /* Each packet declared lost, before the acknowledgement that showed it. */
 void bbr_on_lost(struct bbr *bbr, const struct bbr_lost *lost);
+/* The peer counts more packets marked CE, before the acknowledgement that says so. */
+void bbr_on_marked(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery);
 /* Nothing sent in a span of three probe timeouts came through: the draft's RTO. */
 void bbr_on_persistent_congestion(struct bbr *bbr, uint64_t now_ns, uint64_t bytes_in_flight);
 /* Everything lost in the last episode arrived after all. */

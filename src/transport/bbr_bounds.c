@@ -7,11 +7,14 @@
  * Beyond the draft: a queue that stands through a whole round of cruising means that those who share it
  * believe in more than there is, each in its share. Then the rate follows what was delivered, down to 0.85 of
  * the estimate and until the next probe. Flows of different size meet twice as fast, the queue goes, and what
- * others (CUBIC) fill the queue with costs at most that. */
+ * others (CUBIC) fill the queue with costs at most that.
+ *
+ * A mark (CE) is congestion, and never the path's own noise: a round with one is a round with too much loss.
+ * The draft leaves the response open. */
 #include "transport/bbr_parts.h"
 
 void bbr_reset_signals(struct bbr *bbr) {
-  bbr->is_loss_in_round = false;
+  bbr->is_loss_in_round = bbr->is_marked_in_round = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->bandwidth_latest = 0;
   bbr->inflight_latest = 0;
@@ -40,7 +43,8 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   yield_to_queue(bbr, ack);
   if (bbr_is_probing(bbr) || !bbr->is_loss_in_round) return;
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
-  if (bbr->background.rate > 0 && !bbr_is_loss_high(bbr, bbr->round_lost, total)) return;
+  bool is_noise = bbr->background.rate > 0 && !bbr_is_loss_high(bbr, bbr->round_lost, total);
+  if (is_noise && !bbr->is_marked_in_round) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
   if (bbr->inflight_short == BBR_NONE) bbr->inflight_short = bbr->window;
   bbr->bandwidth_short = max_u64(bbr->bandwidth_latest, (uint64_t)(BBR_BETA * (double)bbr->bandwidth_short));
@@ -49,7 +53,7 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
 
 void bbr_end_loss_round(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr->loss_rounds = bbr->is_loss_in_round ? bbr->loss_rounds + 1 : 0;
-  bbr->is_loss_in_round = false;
+  bbr->is_loss_in_round = bbr->is_marked_in_round = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->loss_round_from = ack->delivery->delivered;
 }
@@ -75,6 +79,20 @@ static void on_inflight_too_high(struct bbr *bbr, const struct bbr_lost *lost, u
   if (bbr->state != BBR_PROBE_UP) return;
   bbr->undo_state = BBR_PROBE_UP;
   bbr_start_down(bbr, lost->now_ns, lost->delivery);
+}
+
+/* What was delivered in a round is what the path holds; one mark ends a probe. */
+void bbr_on_marked(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery) {
+  if (!bbr->is_loss_in_round) bbr->loss_round_delivered = delivery->delivered;
+  bbr->is_loss_in_round = bbr->is_marked_in_round = true;
+  bbr->undo_state = BBR_STATES; /* losses may turn out to be none, a mark does not */
+  bbr->undo_bandwidth_short = bbr->undo_inflight_short = bbr->undo_inflight_long = 0;
+  if (!bbr->is_probe_sample) return;
+  bbr->prev_too_high = true;
+  bbr->is_probe_sample = false;
+  uint64_t least = (uint64_t)(BBR_BETA * (double)bbr_target_inflight(bbr));
+  bbr->inflight_long = max_u64(bbr->inflight_latest, least);
+  if (bbr->state == BBR_PROBE_UP) bbr_start_down(bbr, now_ns, delivery);
 }
 
 /* ---- losses and their undoing ---- */

@@ -450,6 +450,7 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->datagram_bytes = conn->mtu.current;
   stats->control_bytes_received = conn->control_in.in_order;
   stats->protection = conn->protection;
+  stats->ecn = ecn_state_name(conn->ecn.state);
   stats->key_updates = conn->crypto.ops->send_phase(conn->crypto.state);
   stats->began_ns = conn->started_ns;
   stats->limited_by = conn->limit;

@@ -60,6 +60,16 @@ static void note_sent(struct conn *conn, const struct sent_packet *record, size_
                    sent_packets_stamp(sent, sent->next - 1));
 }
 
+/* Only what the window answers for is marked, and no path MTU probe, whose fate is to say one thing. After a
+ * probe timeout packets do without: they get through, and are noticed, where marked ones are swallowed. */
+static enum ecn_mark mark_of(const struct build *build, const struct conn *conn) {
+  bool is_plain = build->level == LEVEL_DATA && build->record.flags & SENT_ELICITING &&
+                  !(build->record.flags & SENT_MTU_PROBE);
+  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count == 0
+             ? ecn_next_mark(&conn->ecn, build->packet.number)
+             : ECN_NONE;
+}
+
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
 static size_t build_finish(struct build *build, struct conn *conn, const uint8_t *payload,
                            size_t payload_size) {
@@ -80,6 +90,11 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
     size += build->proof_size;
   }
   build->record.size = (uint16_t)size;
+  conn->next_mark = mark_of(build, conn);
+  if (conn->next_mark != ECN_NONE) {
+    build->record.flags |= SENT_ECT;
+    ecn_on_sent(&conn->ecn, build->packet.number);
+  }
   sent_packets_add(&space->sent, &build->record);
   path_on_sent(&conn->path, size);
   conn->stats.packets_sent++;
@@ -392,10 +407,7 @@ static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *byt
   return build_finish_frames(&build, conn);
 }
 
-size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
-                          struct address *to) {
-  assert(capacity >= conn->config.datagram_bytes_max);
-  *to = conn->path.peer;
+static size_t next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
   if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING)
     return conn->close_pending ? next_close_packet(conn, now_ns, bytes) : 0;
   size_t size = next_handshake_packet(conn, now_ns, LEVEL_INITIAL, bytes);
@@ -406,4 +418,13 @@ size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, si
   uint64_t allowance = path_allowance(&conn->path);
   return next_data_packet(conn, now_ns, bytes,
                           allowance < conn->mtu.current ? (size_t)allowance : conn->mtu.current);
+}
+
+size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
+                          struct address *to) {
+  assert(capacity >= conn->config.datagram_bytes_max);
+  *to = conn->path.peer;
+  size_t size = next_datagram(conn, now_ns, bytes);
+  to->ecn = size > 0 ? (uint8_t)conn->next_mark : ECN_NONE;
+  return size;
 }
