@@ -114,12 +114,17 @@ size_t pool_bytes_used(const struct pool *pool);
 size_t pool_bytes_max(const struct pool *pool);
 
 /* ---- small values shared by layers ---- */
+/* The ECN field of an IP header (RFC 3168 section 5). */
+enum ecn_mark { ECN_NONE, ECN_ECT1, ECN_ECT0, ECN_CE };
+
 /* A socket address as opaque bytes (a struct sockaddr_in or sockaddr_in6): compared and copied, never read.
- */
+ * With it goes what an IP header says beside the addresses: how the datagram came, or how it is to leave. */
 struct address {
   uint32_t size; /* 0: none */
   uint8_t bytes[28];
+  uint8_t ecn; /* enum ecn_mark; of one datagram or train, no part of the address */
 };
+/* Whatever their ecn. */
 bool address_equal(const struct address *a, const struct address *b);
 
 /* One file or folder of a tree, as its sender saw it and as its receiver is to make it. */
@@ -155,6 +160,32 @@ struct hash128 hash_128(const void *bytes, size_t size);
 /* Of size, time and name (at most NAME_BYTES_MAX): equal for what is the same file, as far as can be known
  * before it is read (proto/transfer.md section 6.1). */
 struct hash128 entry_key(const struct entry *entry);
+
+/* ---- limits: what held a transfer up, and for how long ---- */
+enum limit {
+  LIMIT_ANSWERS,  /* nothing to do before the peer answers: the handshake, round trips */
+  LIMIT_NETWORK,  /* the congestion window, the controller's pace, the interface */
+  LIMIT_DROPS,    /* datagrams that the receiver's socket had no room for */
+  LIMIT_RATE_MAX, /* --bwlimit */
+  LIMIT_CREDIT,   /* the receiver's window */
+  LIMIT_SOURCE,   /* the sender's disk */
+  LIMIT_SINK,     /* the receiver's disk */
+  LIMIT_SENDER_CPU,
+  LIMIT_RECEIVER_CPU,
+  LIMIT_PEER, /* what only the sender can tell apart */
+  LIMITS
+};
+struct limits {
+  uint64_t ns[LIMITS];
+  enum limit now, cpu; /* what holds it up since `since_ns`; what this machine's CPU counts as */
+  uint64_t since_ns;
+  uint64_t busy_ns, row_ns[LIMITS]; /* of the turns in a row without sleep: all of it; not yet the CPU's */
+};
+void limits_init(struct limits *limits, uint64_t now_ns, enum limit now, enum limit cpu);
+/* The time until now is limits->now's, or the CPU's when the thread did not sleep for long enough. */
+void limits_pass(struct limits *limits, uint64_t now_ns, bool has_slept);
+/* Gives `to` what `from` has, at most `ns` of it. Returns how much. */
+uint64_t limits_move(uint64_t times_ns[LIMITS], enum limit from, enum limit to, uint64_t ns);
 
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull

@@ -6,7 +6,8 @@
 #include "udpcp/base.h"
 
 /* ---- clock, random ---- */
-uint64_t clock_now_ns(void); /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+uint64_t clock_now_ns(void);    /* CLOCK_BOOTTIME where there is one: it goes on while a laptop sleeps */
+uint64_t clock_thread_ns(void); /* CPU time of the calling thread; 0 where the system does not tell */
 void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts when there is none */
 
 /* ---- this machine ---- */
@@ -46,8 +47,8 @@ struct udp_config {
   uint16_t port;             /* used when bind_to.size is 0 */
   bool no_offload;           /* for tests: as if the kernel had neither GSO nor GRO */
 };
-/* One or more datagrams from one peer: `size` bytes in segments of `segment` bytes, the last may be shorter.
- */
+/* One or more datagrams from or to one peer, all with the ECN mark peer.ecn: `size` bytes in segments of
+ * `segment` bytes, the last may be shorter. */
 struct train {
   struct address peer;
   uint8_t *bytes;
@@ -60,6 +61,7 @@ struct udp_stats {
   uint64_t unreachable;            /* ICMP said nobody is there (a hint: it can be forged) */
   int receive_buffer, send_buffer; /* bytes, as read back */
   bool gso, gro;
+  bool ecn; /* marks are set and heard; else every datagram leaves and comes as ECN_NONE */
 };
 
 /* NULL on failure and *error: ERR_ADDRESS (port in use or not ours), ERR_DENIED, ... */
@@ -96,6 +98,7 @@ int wait_take_signal(struct wait *wait);
 struct work {
   struct work *next;
   void (*run)(struct work *work);
+  bool has_computed; /* once done: it used the CPU for half its time at least, and hardly waited */
 };
 struct worker;
 /* `threads` >= 1; at most `queued_max` pieces may be out at once. */

@@ -115,6 +115,20 @@ struct progress {
   char reason[REASON_BYTES_MAX + 1]; /* what the peer said, or our own words */
 };
 
+/* What the loop that drives a sender or receiver did since it last was with it. */
+struct turn {
+  bool has_slept;    /* else it was at work all the time */
+  bool has_computed; /* the file work that came back used the CPU and hardly waited for a disk */
+  uint64_t drops;    /* datagrams that this machine's socket had no room for, ever */
+};
+/* What held the transfer up for how long: of a sender since its connection began, of a receiver since it was
+ * made; until all was said, or the last turn. */
+struct held_up {
+  uint64_t ns[LIMITS];
+  uint64_t drops;        /* datagrams that the receiver's socket had no room for meanwhile */
+  uint64_t sender_drops; /* and the sender's; only the sender knows */
+};
+
 /* ---- sender ---- */
 struct sender;
 struct sender_config {
@@ -134,6 +148,10 @@ void sender_on_job(struct sender *sender, uint64_t now_ns, struct job *job);
 /* All of them are to be taken before jobs are asked for: an object keeps its place until it was reported. */
 bool sender_next_report(struct sender *sender, struct report *report);
 void sender_get_progress(const struct sender *sender, struct progress *progress);
+/* For sender_get_held_up only: before anything else of a turn, and after its last datagram was taken. */
+void sender_on_wake(struct sender *sender, uint64_t now_ns, const struct turn *turn);
+void sender_on_rest(struct sender *sender);
+void sender_get_held_up(const struct sender *sender, struct held_up *held);
 /* After an end or a close there may be jobs still out: not 0 means wait for them before sender_free. */
 size_t sender_jobs_out(const struct sender *sender);
 /* Closes all files. Its connection is freed before or after, and not driven in between. Takes NULL. */
@@ -155,6 +173,9 @@ void receiver_on_job(struct receiver *receiver, uint64_t now_ns, struct job *job
 /* All of them are to be taken before datagrams are: an object's result is told once it was reported. */
 bool receiver_next_report(struct receiver *receiver, struct report *report);
 void receiver_get_progress(const struct receiver *receiver, struct progress *progress);
+void receiver_on_wake(struct receiver *receiver, uint64_t now_ns, const struct turn *turn);
+void receiver_on_rest(struct receiver *receiver);
+void receiver_get_held_up(const struct receiver *receiver, struct held_up *held);
 /* When receiver_step wants to be called though nothing happens (a group waits to be committed); TIME_NEVER.
  */
 uint64_t receiver_next_timeout(const struct receiver *receiver);

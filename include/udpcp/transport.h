@@ -70,6 +70,15 @@ struct conn_event {
   };
 };
 
+/* Why conn_next_datagram gave no more the last time it was asked. */
+enum conn_limit {
+  CONN_LIMIT_NOTHING,  /* nothing is left to send */
+  CONN_LIMIT_MORE,     /* it gave one: there may be more */
+  CONN_LIMIT_WINDOW,   /* as much is in flight as may be */
+  CONN_LIMIT_PACE,     /* the congestion controller's pace */
+  CONN_LIMIT_RATE_MAX, /* rate_bytes_per_s_max */
+};
+
 struct conn_stats {
   uint64_t bytes_sent, bytes_received; /* UDP payload */
   uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_duplicate, packets_refused;
@@ -84,20 +93,28 @@ struct conn_stats {
   uint64_t control_bytes_received;  /* in order */
   enum protection_suite protection; /* agreed; 0 before */
   uint64_t key_updates;             /* of the keys to send with */
+  uint64_t began_ns;                /* the time of conn_new */
+  enum conn_limit limited_by;
+  uint64_t credit_bytes; /* what the peer still grants, in bytes of pool classes */
+  bool is_peer_starved;  /* it is granted too little to open another block of the largest size */
+  const char *ecn;       /* what is known of the path's: waiting, testing, unknown, capable, failed */
+  uint64_t ce_received;  /* packets that came marked "congestion experienced" */
+  uint64_t ce_told;      /* packets of ours that came so, by the peer's believable count */
 };
 
 /* Takes config->crypto in any case. A client is ready to send its first flight; a server expects the first
  * datagram by conn_on_datagram. NULL when out of memory. */
 struct conn *conn_new(const struct conn_config *config, uint64_t now_ns);
-/* One datagram from `from`; may be overwritten (opened in place). Bad datagrams are dropped and counted. */
+/* One datagram from `from`, with the ECN mark from->ecn; may be overwritten (opened in place). Bad datagrams
+ * are dropped and counted. */
 void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                       size_t size);
 /* To be called when conn_next_timeout has passed. Early or late calls do no harm. */
 void conn_on_timeout(struct conn *conn, uint64_t now_ns);
 /* The socket could not take a datagram that conn_next_datagram gave out (too big for the interface). */
 void conn_on_send_failed(struct conn *conn, uint64_t now_ns, size_t size);
-/* Writes the next datagram and its destination. Its size, 0 when there is nothing to send now. At most
- * `capacity` bytes, which must be datagram_bytes_max at least. */
+/* Writes the next datagram and its destination; it is to leave with the ECN mark to->ecn. Its size, 0 when
+ * there is nothing to send now. At most `capacity` bytes, which must be datagram_bytes_max at least. */
 size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
                           struct address *to);
 /* When to call conn_on_timeout, absolute; TIME_NEVER when no timer is set. */

@@ -97,9 +97,10 @@ enum frame_type {
   FRAME_TYPES
 };
 
+enum { ACK_ECT0, ACK_ECT1, ACK_CE, ACK_ECN_COUNTS }; /* places of the ECN counts */
 struct frame_ack {
   uint64_t delay_us;                   /* between receiving `largest` and sending this */
-  uint64_t ecn[3];                     /* ECT(0), ECT(1), CE counted so far */
+  uint64_t ecn[ACK_ECN_COUNTS];        /* packets counted so far */
   uint32_t range_count;                /* 1 .. ACK_RANGES_MAX */
   struct range ranges[ACK_RANGES_MAX]; /* descending: ranges[0].end - 1 is the largest */
 };

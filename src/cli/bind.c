@@ -99,6 +99,12 @@ static uint64_t sender_timeout(const void *state) {
   return TIME_NEVER;
 }
 
+static void sender_wakes(void *state, uint64_t now_ns, const struct turn *turn) {
+  sender_on_wake(state, now_ns, turn);
+}
+static void sender_rests(void *state) { sender_on_rest(state); }
+static void sender_held_up(const void *state, struct held_up *held) { sender_get_held_up(state, held); }
+
 const struct role bind_sender = {
     .on_event = sender_event,
     .step = sender_moves,
@@ -106,6 +112,9 @@ const struct role bind_sender = {
     .on_job = sender_job_done,
     .next_report = sender_report,
     .get_progress = sender_progress,
+    .on_wake = sender_wakes,
+    .on_rest = sender_rests,
+    .get_held_up = sender_held_up,
     .next_timeout = sender_timeout,
     .jobs_out = sender_jobs,
     .free = sender_end,
@@ -129,6 +138,12 @@ static size_t receiver_jobs(const void *state) { return receiver_jobs_out(state)
 static void receiver_end(void *state) { receiver_free(state); }
 static uint64_t receiver_timeout(const void *state) { return receiver_next_timeout(state); }
 
+static void receiver_wakes(void *state, uint64_t now_ns, const struct turn *turn) {
+  receiver_on_wake(state, now_ns, turn);
+}
+static void receiver_rests(void *state) { receiver_on_rest(state); }
+static void receiver_held_up(const void *state, struct held_up *held) { receiver_get_held_up(state, held); }
+
 const struct role bind_receiver = {
     .on_event = receiver_event,
     .step = receiver_moves,
@@ -136,6 +151,9 @@ const struct role bind_receiver = {
     .on_job = receiver_job_done,
     .next_report = receiver_report,
     .get_progress = receiver_progress,
+    .on_wake = receiver_wakes,
+    .on_rest = receiver_rests,
+    .get_held_up = receiver_held_up,
     .next_timeout = receiver_timeout,
     .jobs_out = receiver_jobs,
     .free = receiver_end,

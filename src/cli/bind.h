@@ -18,6 +18,9 @@ struct role {
   void (*on_job)(void *state, uint64_t now_ns, struct job *job);
   bool (*next_report)(void *state, struct report *report);
   void (*get_progress)(const void *state, struct progress *progress);
+  void (*on_wake)(void *state, uint64_t now_ns, const struct turn *turn);
+  void (*on_rest)(void *state);
+  void (*get_held_up)(const void *state, struct held_up *held);
   uint64_t (*next_timeout)(const void *state);
   size_t (*jobs_out)(const void *state);
   void (*free)(void *state);

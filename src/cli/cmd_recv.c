@@ -166,7 +166,12 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
   const char *end = report_outcome(&progress, COMMAND_RECV, stats.idle_timeout_ns / NS_PER_S, text);
   if (end && !session->is_too_slow) say("%s%s", who(session), end);
   report_summary(&session->tally, &progress, &stats, options, now_ns - session->established_ns, text);
-  if (!options->quiet && report_has_summary(&session->tally, &progress)) say("%s%s", who(session), text);
+  if (!options->quiet && report_has_summary(&session->tally, &progress)) {
+    struct held_up held;
+    say("%s%s", who(session), text);
+    session->role->get_held_up(session->state, &held);
+    report_limits(&session->tally, &held, &stats, options, now_ns - session->established_ns, who(session));
+  }
   if (!options->once || receiving->leave_ns != 0) return;
   if (!counts(&progress)) {
     say("%snothing was received, so this was not the one session: still waiting", who(session));

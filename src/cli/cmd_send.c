@@ -32,6 +32,8 @@ enum {
 #define REFUSED_BEFORE_NEXT_NS (NS_PER_S / 4) /* but not while another address may be the right one */
 #define LOOK_NS (1 * NS_PER_S)                /* between looks at whether the receiver gets on */
 #define LINGER_NS (1 * NS_PER_S)              /* for the answer to a close */
+/* When all is safe there the answer changes nothing: a LAN's comes in time, a long path is not waited for. */
+#define LINGER_COMPLETE_NS (20 * NS_PER_MS)
 
 struct sending {
   struct options options;
@@ -136,8 +138,8 @@ static void on_moved(void *context, struct session *session, uint64_t now_ns) {
   session->role->get_progress(session->state, &sending->progress);
   if (sending->progress.outcome == OUTCOME_RUNNING) return;
   sending->is_over = true;
-  /* All is safe there. A farewell that gets lost is no harm to the receiver, which needs no answer either. */
-  sending->leave_ns = sending->progress.outcome == OUTCOME_COMPLETE ? now_ns : now_ns + LINGER_NS;
+  bool is_complete = sending->progress.outcome == OUTCOME_COMPLETE;
+  sending->leave_ns = now_ns + (is_complete ? LINGER_COMPLETE_NS : LINGER_NS);
 }
 
 static void on_ended(void *context, struct session *session, uint64_t now_ns) {
@@ -277,9 +279,12 @@ static enum exit_status conclude(struct sending *sending) {
   say_status(NULL);
   if (end && !sending->is_stuck) say("%s", end);
   if (session->state && !options->quiet && report_has_summary(&session->tally, &sending->progress)) {
-    report_summary(&session->tally, &sending->progress, &stats, options,
-                   clock_now_ns() - session->established_ns, text);
+    struct held_up held;
+    uint64_t duration_ns = clock_now_ns() - session->established_ns;
+    report_summary(&session->tally, &sending->progress, &stats, options, duration_ns, text);
     say("%s", text);
+    session->role->get_held_up(session->state, &held);
+    report_limits(&session->tally, &held, &stats, options, duration_ns, "");
   }
   enum exit_status status = report_status(&sending->progress);
   bool is_complete = status == EXIT_DONE || status == EXIT_VANISHED;

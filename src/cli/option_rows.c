@@ -187,7 +187,7 @@ const struct row option_rows[] = {
     {"ipv6", '6', BOTH, NULL, "IPv6 only", take_ipv6, 0},
     {"dry-run", 'n', BOTH, NULL, "tell what would be done, change nothing", FLAG(dry_run)},
     {"quiet", 'q', BOTH, NULL, "say errors only", FLAG(quiet)},
-    {"verbose", 'v', BOTH, NULL, "name each file as it is done", FLAG(verbose)},
+    {"verbose", 'v', BOTH, NULL, "name each file as it is done; more about what limited it", FLAG(verbose)},
     {"help", 'h', BOTH, NULL, "print this text", FLAG(help)},
     {"version", 0, BOTH, NULL, "print the version", FLAG(version)},
 };

@@ -21,6 +21,7 @@ enum {
   RECEIVES_A_TURN = 4,      /* before anything is answered */
   BYTES_A_TURN = 4 * 65536, /* sent by one session before the next has its turn */
 };
+#define NAP_NS_MIN (5 * NS_PER_US)     /* the call alone takes less */
 #define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
 
 /* A job on its way through the worker, and whose it is. */
@@ -42,7 +43,7 @@ struct pump {
   size_t session_count;
   struct session *last_found;
   struct session *first_touched, **touched_end;
-  uint64_t now_ns, tick_ns;
+  uint64_t now_ns, tick_ns, slept_ns; /* slept_ns: when it last woke up from a sleep worth the name */
   bool kernel_is_full, is_stopped;
   struct outbox outbox;
 };
@@ -174,6 +175,7 @@ static void take_finished(struct pump *pump) {
   for (struct work *work; (work = worker_take_done(pump->worker)); has_freed = true) {
     struct task *task = (struct task *)work;
     struct session *session = task->session;
+    session->has_computed = work->has_computed;
     session->role->on_job(session->state, pump->now_ns, task->job);
     pump_touch(pump, session);
     task->next_free = pump->free_tasks;
@@ -243,8 +245,10 @@ static bool gather(struct pump *pump, struct session *session) {
 void pump_reply(struct pump *pump, const struct address *to, const uint8_t *bytes, size_t size) {
   uint8_t *room = outbox_room(&pump->outbox);
   if (!room) return;
+  struct address where = *to;
+  where.ecn = ECN_NONE; /* the mark, if any, is of what is answered */
   memcpy(room, bytes, size);
-  outbox_add(&pump->outbox, NULL, to, size);
+  outbox_add(&pump->outbox, NULL, &where, size);
 }
 
 void pump_farewell(struct pump *pump, struct session *session) {
@@ -285,7 +289,19 @@ static bool take_events(struct pump *pump, struct session *session) {
   return has_any;
 }
 
+/* What the time since it was last served was spent with. */
+static void tell_turn(struct pump *pump, struct session *session) {
+  struct udp_stats stats;
+  udp_get_stats(pump->udp, &stats);
+  struct turn turn = {.has_slept = pump->slept_ns > session->rested_ns,
+                      .has_computed = session->has_computed,
+                      .drops = stats.kernel_drops};
+  session->role->on_wake(session->state, pump->now_ns, &turn);
+  session->has_computed = false;
+}
+
 static void serve(struct pump *pump, struct session *session) {
+  if (session->state) tell_turn(pump, session);
   take_events(pump, session);
   if (session->state) session->role->step(session->state, pump->now_ns);
   /* Reports are taken here: what was told of makes room for new file work. */
@@ -293,6 +309,8 @@ static void serve(struct pump *pump, struct session *session) {
   if (session->state) submit_jobs(pump, session);
   if (!gather(pump, session) && !session->is_closed) pump_touch(pump, session);
   if (take_events(pump, session)) pump_touch(pump, session);
+  if (session->state) session->role->on_rest(session->state);
+  session->rested_ns = pump->now_ns;
   session->deadline_ns = session->is_closed ? TIME_NEVER : conn_next_timeout(session->conn);
   /* What waits for a place among the workers is woken by the next finished piece, not by a clock. */
   bool has_clock = session->state && !session->lacks_tasks;
@@ -316,14 +334,24 @@ static uint64_t next_deadline(const struct pump *pump) {
   return pump->tick_ns < deadline_ns ? pump->tick_ns : deadline_ns;
 }
 
+/* Who sleeps for less than a quarter of a turn has no time to spare. */
+static int sleep_a_turn(struct pump *pump) {
+  uint64_t deadline_ns = next_deadline(pump), began_ns = pump->now_ns;
+  uint64_t asleep_ns = deadline_ns > 0 ? clock_now_ns() : TIME_NEVER;
+  int error = wait_until(pump->wait, deadline_ns);
+  pump->now_ns = clock_now_ns();
+  uint64_t slept_ns = asleep_ns < pump->now_ns ? pump->now_ns - asleep_ns : 0;
+  if (slept_ns >= NAP_NS_MIN && slept_ns * 4 >= pump->now_ns - began_ns) pump->slept_ns = pump->now_ns;
+  return error;
+}
+
 int pump_run(struct pump *pump) {
   pump->is_stopped = false;
   pump->now_ns = clock_now_ns();
   pump->tick_ns = 0;
   while (!pump->is_stopped) {
-    int error = wait_until(pump->wait, next_deadline(pump));
+    int error = sleep_a_turn(pump);
     if (error < 0) return error;
-    pump->now_ns = clock_now_ns();
     if (wait_take_signal(pump->wait)) pump->hooks.signalled(pump->hooks.context, pump->now_ns);
     if (wait_ready(pump->wait, udp_fd(pump->udp)) & WAIT_READ && (error = receive(pump)) < 0) return error;
     if (pump->kernel_is_full && wait_ready(pump->wait, udp_fd(pump->udp)) & WAIT_WRITE) flush(pump);

@@ -26,6 +26,8 @@ struct session {
   /* The pump's own. */
   uint64_t deadline_ns;
   bool is_touched, lacks_tasks, has_ended;
+  bool has_computed;  /* the last file work that came back */
+  uint64_t rested_ns; /* when it was last served */
   struct session *next_touched;
 };
 

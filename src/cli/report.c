@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits_text.h"
 #include "say.h"
 #include "text.h"
 #include "units.h"
@@ -193,7 +194,18 @@ void report_summary(const struct tally *tally, const struct progress *progress,
   if (progress->bytes_held) ADD(", %s were there from an earlier try", size_text(progress->bytes_held, size));
   if (tally->had_files) ADD(", %llu already there", (unsigned long long)tally->had_files);
   if (tally->failed) ADD(", %llu failed", (unsigned long long)tally->failed);
+  uint64_t marked = is_send ? stats->ce_told : stats->ce_received;
+  if (options->verbose && marked) ADD(", %llu marked CE", (unsigned long long)marked);
 #undef ADD
+}
+
+void report_limits(const struct tally *tally, const struct held_up *held, const struct conn_stats *stats,
+                   const struct options *options, uint64_t duration_ns, const char *who) {
+  char text[LIMITS_TEXT_BYTES];
+  bool is_dry = options->dry_run || tally->would_files > 0;
+  if (is_dry || options->quiet || (!options->verbose && duration_ns < LIMITS_TEXT_NS_MIN)) return;
+  const char *said = limits_text(held, stats, options->verbose ? LIMITS_NUMBERS : LIMITS_SHARES, text);
+  if (said) say("%s%s", who, said);
 }
 
 static enum outcome outcome_of_code(uint64_t code) {

@@ -37,6 +37,9 @@ bool report_has_summary(const struct tally *tally, const struct progress *progre
 void report_summary(const struct tally *tally, const struct progress *progress,
                     const struct conn_stats *stats, const struct options *options, uint64_t duration_ns,
                     char text[REPORT_TEXT_BYTES]);
+/* Says what held a transfer up, where that is of interest: it took a while, or -v. Nothing of a dry run. */
+void report_limits(const struct tally *tally, const struct held_up *held, const struct conn_stats *stats,
+                   const struct options *options, uint64_t duration_ns, const char *who);
 /* The end of a connection that never was a session, in the words of one. */
 void report_closed(const struct conn_event *closed, struct progress *progress);
 enum exit_status report_status(const struct progress *progress);

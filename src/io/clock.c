@@ -1,4 +1,4 @@
-/* clock: the one clock of the program, nanoseconds that never go back.
+/* clock: the one clock of the program, nanoseconds that never go back, and what a thread has used of its CPU.
  *
  * Every deadline of every layer is compared with this value. CLOCK_BOOTTIME goes on while a laptop sleeps, so
  * that a peer silent for an hour has timed out when the lid opens; where a kernel has no such clock,
@@ -7,6 +7,12 @@
 
 #include <stdlib.h>
 #include <time.h>
+
+uint64_t clock_thread_ns(void) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) return 0;
+  return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
 
 uint64_t clock_now_ns(void) {
   struct timespec now;

@@ -62,6 +62,12 @@ static int forbid_fragments(const struct udp *udp) {
   return set(udp->fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1) ? 0 : errno;
 }
 
+/* Whether the kernel tells the ECN field of what comes, in the options of both families again. */
+static bool hear_ecn(const struct udp *udp) {
+  bool is_heard = set(udp->fd, IPPROTO_IP, IP_RECVTOS, 1);
+  return udp->family == AF_INET6 ? set(udp->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) && is_heard : is_heard;
+}
+
 int udp_system_open(struct udp *udp) {
   struct udp_system *system = udp->system = calloc(1, sizeof(*system));
   if (!system) return ENOMEM;
@@ -75,6 +81,7 @@ int udp_system_open(struct udp *udp) {
   set(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   udp->stats.gso = !udp->no_offload && get(udp->fd, SOL_UDP, UDP_SEGMENT) >= 0;
   udp->stats.gro = !udp->no_offload && set(udp->fd, SOL_UDP, UDP_GRO, 1);
+  udp->stats.ecn = hear_ecn(udp);
   if (!udp->is_any_address) return 0;
   if (udp->family == AF_INET6)
     set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -111,12 +118,33 @@ static void add_source(struct msghdr *head, int family, const struct in6_addr *l
   }
 }
 
+/* For this train alone: what the next one wants may differ. Each family reads its own option, and an IPv4
+ * address behind an IPv6 socket that of IPv4. */
+static void add_ecn(struct msghdr *head, const struct address *peer) {
+  int field = peer->ecn;
+  if (address_is_ipv6(peer))
+    add_control(head, IPPROTO_IPV6, IPV6_TCLASS, &field, sizeof(field));
+  else
+    add_control(head, IPPROTO_IP, IP_TOS, &field, sizeof(field));
+}
+
 /* What the kernel says of one received message beside its bytes. */
 struct remarks {
   size_t segment; /* 0: not a train */
+  uint8_t ecn;
   bool has_local;
   struct in6_addr local;
 };
+
+/* The kernel tells a byte (IPv4) or an int (IPv6). */
+static uint8_t ecn_of(const uint8_t *data, size_t size) {
+  int field = 0;
+  if (size >= sizeof(field))
+    memcpy(&field, data, sizeof(field));
+  else if (size > 0)
+    field = data[0];
+  return field & ECN_CE;
+}
 
 static void read_one_control(struct udp *udp, const struct cmsghdr *control, struct remarks *remarks) {
   const uint8_t *data = CMSG_DATA(control);
@@ -131,6 +159,8 @@ static void read_one_control(struct udp *udp, const struct cmsghdr *control, str
     memcpy(&drops, data, sizeof(drops));
     udp->stats.kernel_drops += (uint32_t)(drops - udp->system->drops_seen);
     udp->system->drops_seen = drops;
+  } else if ((level == IPPROTO_IP && type == IP_TOS) || (level == IPPROTO_IPV6 && type == IPV6_TCLASS)) {
+    remarks->ecn = ecn_of(data, size);
   } else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO && size >= sizeof(struct in6_pktinfo)) {
     memcpy(&remarks->local, data + offsetof(struct in6_pktinfo, ipi6_addr), sizeof(remarks->local));
     remarks->has_local = !IN6_IS_ADDR_MULTICAST(&remarks->local);
@@ -158,6 +188,7 @@ static bool fill_head(struct udp *udp, int i, const struct udp_message *message)
     uint16_t segment = (uint16_t)message->segment;
     add_control(head, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
   }
+  if (message->peer->ecn != ECN_NONE && udp->stats.ecn) add_ecn(head, message->peer);
   if (udp->is_any_address) {
     const struct in6_addr *local = reply_from_find(&system->reply_from, message->peer);
     if (local) add_source(head, udp->family, local);
@@ -196,6 +227,7 @@ static bool take_train(struct udp *udp, int i, struct train *train) {
   train->size = size;
   train->segment = remarks.segment > 0 && remarks.segment < size ? remarks.segment : size;
   address_from_socket(&train->peer, &system->names[i]);
+  train->peer.ecn = remarks.ecn; /* datagrams that differ in it are not joined (Linux 6.18) */
   if (remarks.has_local) reply_from_learn(&system->reply_from, &train->peer, &remarks.local);
   return train->peer.size > 0;
 }

@@ -94,6 +94,13 @@ static void announce(struct worker *worker) {
     signal_done(worker);
 }
 
+static void run(struct work *work) {
+  uint64_t began_ns = clock_now_ns(), cpu_ns = clock_thread_ns();
+  work->run(work);
+  cpu_ns = clock_thread_ns() - cpu_ns;
+  work->has_computed = cpu_ns * 2 >= clock_now_ns() - began_ns;
+}
+
 static void *thread_main(void *context) {
   struct worker *worker = context;
   pthread_mutex_lock(&worker->lock);
@@ -106,7 +113,7 @@ static void *thread_main(void *context) {
       continue;
     }
     pthread_mutex_unlock(&worker->lock);
-    work->run(work);
+    run(work);
     pthread_mutex_lock(&worker->lock);
     finish(worker, work);
   }

@@ -154,6 +154,35 @@ static void write_want(const struct message *message, struct writer *writer) {
   }
 }
 
+/* ---- the load: each field may be missing at the end, and is 0 then ---- */
+
+static uint64_t read_optional(struct reader *reader) {
+  return reader_left(reader) > 0 ? read_varint(reader) : 0;
+}
+
+static bool read_load(struct load *load, struct reader *reader) {
+  load->disk_us = read_optional(reader);
+  load->cpu_us = read_optional(reader);
+  load->drops = read_optional(reader);
+  return true;
+}
+
+static bool is_idle(const struct load *load) {
+  return load->disk_us == 0 && load->cpu_us == 0 && load->drops == 0;
+}
+
+static size_t load_size(const struct load *load) {
+  return is_idle(load) ? 0
+                       : varint_size(load->disk_us) + varint_size(load->cpu_us) + varint_size(load->drops);
+}
+
+static void write_load(const struct load *load, struct writer *writer) {
+  if (is_idle(load)) return;
+  write_varint(writer, load->disk_us);
+  write_varint(writer, load->cpu_us);
+  write_varint(writer, load->drops);
+}
+
 /* ---- each by its type ---- */
 
 static bool read_body(struct message *message, struct reader *reader) {
@@ -184,8 +213,11 @@ static bool read_body(struct message *message, struct reader *reader) {
     if (!read_object(&message->checking.object, reader)) return false;
     message->checking.blocks = read_varint(reader);
     return true;
+  case MESSAGE_FINISHED:
+  case MESSAGE_WORKING:
+    return read_load(&message->load, reader);
   default:
-    return true; /* FINISHED and WORKING say all by their type */
+    return true;
   }
 }
 
@@ -211,6 +243,9 @@ static size_t body_size(const struct message *message) {
            (message->result.status == RESULT_FAILED ? varint_size(message->result.failure) : 0);
   case MESSAGE_CHECKING:
     return varint_size(message->checking.object) + varint_size(message->checking.blocks);
+  case MESSAGE_FINISHED:
+  case MESSAGE_WORKING:
+    return load_size(&message->load);
   default:
     return 0;
   }
@@ -253,6 +288,10 @@ static void write_body(const struct message *message, struct writer *writer) {
     write_varint(writer, message->result.count);
     write_varint(writer, message->result.status);
     if (message->result.status == RESULT_FAILED) write_varint(writer, message->result.failure);
+    break;
+  case MESSAGE_FINISHED:
+  case MESSAGE_WORKING:
+    write_load(&message->load, writer);
     break;
   default:
     break;

@@ -35,6 +35,11 @@ enum message_type {
 
 enum result_status { RESULT_COMMITTED = 0, RESULT_HAVE = 1, RESULT_FAILED = 2, RESULT_WOULD = 3 };
 
+/* What held the transfer up at the receiver, so far. */
+struct load {
+  uint64_t disk_us, cpu_us, drops;
+};
+
 struct message {
   uint64_t type; /* enum message_type, or what message_read does not know */
   union {
@@ -76,6 +81,7 @@ struct message {
       enum result_status status;
       uint64_t failure; /* on the wire only with RESULT_FAILED */
     } result;
+    struct load load; /* WORKING, FINISHED */
   };
 };
 

@@ -128,7 +128,7 @@ static void step_to_close(struct receiver *receiver) {
 
 /* A slow disk must not look like a receiver that has stopped. */
 static void tell_working(struct receiver *receiver, uint64_t now_ns) {
-  static const struct message working = {.type = MESSAGE_WORKING};
+  const struct message working = {.type = MESSAGE_WORKING, .load = receiver_load(receiver)};
   bool is_due = now_ns >= receiver->working_at_ns;
   if (receiver->jobs_out == 0)
     receiver->working_at_ns = TIME_NEVER;

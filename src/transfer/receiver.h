@@ -2,7 +2,7 @@
  *
  * receiver.c is its facade, receiver_objects.c the states, receiver_messages.c the control stream,
  * receiver_blocks.c the way of blocks to jobs, receiver_work.c what is done when, receiver_jobs.c the file
- * work, receiver_recall.c what is left from an earlier session. */
+ * work, receiver_recall.c what is left from an earlier session, receiver_limits.c what holds it up. */
 #ifndef TRANSFER_RECEIVER_H
 #define TRANSFER_RECEIVER_H
 
@@ -113,6 +113,12 @@ struct receiver {
   uint32_t handles;       /* part files there are or may be */
   uint32_t completes;     /* in `complete` */
   uint64_t complete_bytes, complete_since_ns;
+
+  struct limits limits;
+  bool is_measured, had_jobs;   /* had_jobs: file work was out when the last turn ended */
+  uint64_t data_bytes, data_ns; /* of blocks that had come by then; and since when no more came */
+  uint64_t lull_ns; /* of that time, how long file work was out and not yet counted as the disk's */
+  uint64_t drops_before, drops;
 };
 
 /* ---- receiver_objects.c ---- */
@@ -167,6 +173,10 @@ uint64_t receiver_commit_at(const struct receiver *receiver);
 
 /* The part file is there and what it holds is known: blocks can come. */
 void receiver_start(struct receiver *receiver, struct recv_object *object);
+
+/* ---- receiver_limits.c ---- */
+/* For the sender to hear. */
+struct load receiver_load(const struct receiver *receiver);
 
 /* ---- receiver_recall.c ---- */
 struct recall_job *receiver_build_recall(struct receiver *receiver);

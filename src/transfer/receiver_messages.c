@@ -193,7 +193,7 @@ void receiver_write_messages(struct receiver *receiver) {
   tell_wants(receiver);
   tell_results(receiver);
   if (receiver->end_seen && receiver->low == receiver->next && !receiver->finished_told) {
-    const struct message finished = {.type = MESSAGE_FINISHED};
+    const struct message finished = {.type = MESSAGE_FINISHED, .load = receiver_load(receiver)};
     receiver->finished_told = channel_send(&receiver->session.channel, &finished);
   }
   channel_flush(&receiver->session.channel);

@@ -26,6 +26,7 @@ struct sender *sender_new(const struct sender_config *config, struct conn *conn)
   sender->objects_ahead = OBJECTS_AHEAD_MIN;
   sender->name_bytes_ahead = NAME_BYTES_AHEAD_MIN;
   session_init(&sender->session, conn);
+  sender_begin_limits(sender);
   link_init(&sender->work);
   link_init(&sender->telling);
   link_init(&sender->reporting);
@@ -71,6 +72,7 @@ void sender_on_event(struct sender *sender, uint64_t now_ns, const struct conn_e
   switch (event->type) {
   case CONN_EVENT_ESTABLISHED:
     sender->is_established = true;
+    limits_pass(&sender->limits, now_ns, true); /* all of it was the handshake's */
     break;
   case CONN_EVENT_CONTROL:
     sender_read_messages(sender);

@@ -1,7 +1,7 @@
 /* sender: the parts of the sending end (proto/transfer.md section 5.1).
  *
  * sender.c is its facade, sender_objects.c the states, sender_messages.c the control stream, sender_read.c
- * what is read when, sender_jobs.c the file work itself. */
+ * what is read when, sender_jobs.c the file work itself, sender_limits.c what holds it all up. */
 #ifndef TRANSFER_SENDER_H
 #define TRANSFER_SENDER_H
 
@@ -130,6 +130,11 @@ struct sender {
   struct out_block *ready_first, *ready_last; /* read and not yet taken by the connection */
   size_t bytes_held;                          /* of the pool */
   uint64_t checked;                           /* blocks read that the receiver has */
+
+  struct limits limits;
+  struct load load; /* the receiver's words about its end */
+  uint64_t drops;   /* of this end's socket */
+  bool is_told;     /* nothing is waited for any more */
 };
 
 /* ---- sender_objects.c ---- */
@@ -169,6 +174,9 @@ void sender_hand_over(struct sender *sender);
 void sender_free_block(struct sender *sender, struct out_block *block);
 /* After the connection's end: blocks it never got. */
 void sender_drop_ready(struct sender *sender);
+
+/* ---- sender_limits.c ---- */
+void sender_begin_limits(struct sender *sender);
 
 /* ---- sender_jobs.c ---- */
 void sender_run_walk(struct job *job);

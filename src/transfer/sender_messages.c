@@ -133,9 +133,11 @@ void sender_read_messages(struct sender *sender) {
       on_result(sender, &message);
       break;
     case MESSAGE_FINISHED:
+      sender->load = message.load;
       on_finished(sender);
       break;
     case MESSAGE_WORKING: /* its file work takes long: whoever watches the bytes sees that it is there */
+      sender->load = message.load;
       break;
     default:
       session_blame(&sender->session, "%s is for the other direction", message_name(message.type));

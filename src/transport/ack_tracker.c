@@ -84,7 +84,8 @@ void ack_tracker_on_packet(struct ack_tracker *tracker, uint64_t now_ns, uint64_
   if (tracker->bitmap) *word_of(tracker, number) |= bit_of(number);
   remember(tracker, number);
   tracker->has_news = true;
-  if (mark != ECN_NONE) tracker->ecn[mark - ECN_ECT0]++;
+  static const uint8_t places[] = {[ECN_ECT0] = ACK_ECT0, [ECN_ECT1] = ACK_ECT1, [ECN_CE] = ACK_CE};
+  if (mark != ECN_NONE) tracker->ecn[places[mark]]++;
 
   if (!eliciting) return;
   bool is_among_first = tracker->first_packets < ACK_FIRST_PACKETS;

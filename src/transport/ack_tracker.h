@@ -20,9 +20,9 @@ struct ack_tracker {
   uint64_t *bitmap; /* ring of ACK_BITMAP_BITS bits, owned; NULL: duplicates are found in `received` alone */
   uint64_t largest; /* valid when received.count > 0 */
   uint64_t largest_at_ns;
-  uint64_t ecn[3];
-  uint32_t eliciting;   /* ack-eliciting packets not yet acknowledged */
-  uint32_t packets_max; /* from ACK_FREQUENCY */
+  uint64_t ecn[ACK_ECN_COUNTS]; /* as in the frame */
+  uint32_t eliciting;           /* ack-eliciting packets not yet acknowledged */
+  uint32_t packets_max;         /* from ACK_FREQUENCY */
   uint64_t delay_max_ns;
   bool at_once;           /* a gap, an old packet, or CE: do not wait */
   uint64_t deadline_ns;   /* TIME_NEVER: nothing to acknowledge */
@@ -32,8 +32,6 @@ struct ack_tracker {
 };
 
 enum ack_memory { ACK_SHORT, ACK_LONG }; /* without the bitmap: handshake; with it: data */
-
-enum ecn_mark { ECN_NONE, ECN_ECT0, ECN_ECT1, ECN_CE };
 
 /* ERR_NO_MEMORY. */
 int ack_tracker_init(struct ack_tracker *tracker, enum ack_memory memory);

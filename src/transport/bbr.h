@@ -120,10 +120,11 @@ struct bbr {
   uint64_t slowed_to_ns; /* until then it went slower than the model, by this gain */
   double slowed_gain;
   uint64_t round_lost, round_loss_ranges, last_lost_number;
-  bool is_queue_standing; /* packets waited all through the last round */
-  uint32_t loss_rounds;   /* rounds in a row that lost something */
-  uint32_t slow_rounds;   /* rounds in a row that delivered less than half, with a queue */
-  uint64_t slow_from_ns;  /* since then every sample says so; UINT64_MAX: not so */
+  bool is_marked_in_round; /* by the path: CE */
+  bool is_queue_standing;  /* packets waited all through the last round */
+  uint32_t loss_rounds;    /* rounds in a row that lost something */
+  uint32_t slow_rounds;    /* rounds in a row that delivered less than half, with a queue */
+  uint64_t slow_from_ns;   /* since then every sample says so; UINT64_MAX: not so */
   uint64_t slow_from_delivered;
   uint64_t slower_since_ns; /* as believed last */
   struct bbr_background background;
@@ -158,6 +159,8 @@ void bbr_on_sent(struct bbr *bbr, uint64_t now_ns, const struct delivery *delive
                  size_t size);
 /* Each packet declared lost, before the acknowledgement that showed it. */
 void bbr_on_lost(struct bbr *bbr, const struct bbr_lost *lost);
+/* The peer counts more packets marked CE, before the acknowledgement that says so. */
+void bbr_on_marked(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery);
 /* Nothing sent in a span of three probe timeouts came through: the draft's RTO. */
 void bbr_on_persistent_congestion(struct bbr *bbr, uint64_t now_ns, uint64_t bytes_in_flight);
 /* Everything lost in the last episode arrived after all. */

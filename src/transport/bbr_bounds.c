@@ -9,11 +9,14 @@
  * what was delivered, down to 0.8 of the estimate and until the next probe. Flows of different size meet
  * sooner, and what others (CUBIC) fill the queue with costs at most that. (2) Losses of packets sent to probe
  * come back when the probe is over and answered; they are no sign that the path became narrower since. (3)
- * What is delivered while we hold ourselves back is our own rate: it counts divided by our gain. */
+ * What is delivered while we hold ourselves back is our own rate: it counts divided by our gain.
+ *
+ * A mark (CE) is congestion, and never the path's own noise: a round with one is a round with too much loss.
+ * The draft leaves the response open. */
 #include "transport/bbr_parts.h"
 
 void bbr_reset_signals(struct bbr *bbr) {
-  bbr->is_loss_in_round = bbr->is_loss_unprobed = false;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = bbr->is_marked_in_round = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->bandwidth_latest = 0;
   bbr->inflight_latest = 0;
@@ -61,7 +64,7 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
   bool is_high = bbr_is_loss_high(bbr, bbr->round_lost, total);
   if (is_high) bbr_halve_quantum(bbr);
-  if (bbr->background.rate > 0 && !is_high) return;
+  if (bbr->background.rate > 0 && !is_high && !bbr->is_marked_in_round) return;
   if (bbr->bandwidth_short == BBR_NONE) bbr->bandwidth_short = bbr->bandwidth_max;
   if (bbr->inflight_short == BBR_NONE) bbr->inflight_short = bbr->window;
   bbr->bandwidth_short =
@@ -71,7 +74,7 @@ void bbr_adapt_short_term(struct bbr *bbr, const struct bbr_ack *ack) {
 
 void bbr_end_loss_round(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr->loss_rounds = bbr->is_loss_in_round ? bbr->loss_rounds + 1 : 0;
-  bbr->is_loss_in_round = bbr->is_loss_unprobed = false;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = bbr->is_marked_in_round = false;
   bbr->round_lost = bbr->round_loss_ranges = 0;
   bbr->loss_round_from = ack->delivery->delivered;
 }
@@ -97,6 +100,20 @@ static void on_inflight_too_high(struct bbr *bbr, const struct bbr_lost *lost, u
   if (bbr->state != BBR_PROBE_UP) return;
   bbr->undo_state = BBR_PROBE_UP;
   bbr_start_down(bbr, lost->now_ns, lost->delivery);
+}
+
+/* What was delivered in a round is what the path holds; one mark ends a probe. */
+void bbr_on_marked(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery) {
+  if (!bbr->is_loss_in_round) bbr->loss_round_delivered = delivery->delivered;
+  bbr->is_loss_in_round = bbr->is_loss_unprobed = bbr->is_marked_in_round = true;
+  bbr->undo_state = BBR_STATES; /* losses may turn out to be none, a mark does not */
+  bbr->undo_bandwidth_short = bbr->undo_inflight_short = bbr->undo_inflight_long = 0;
+  if (!bbr->is_probe_sample) return;
+  bbr->prev_too_high = true;
+  bbr->is_probe_sample = false;
+  uint64_t least = (uint64_t)(BBR_BETA * (double)bbr_target_inflight(bbr));
+  bbr->inflight_long = max_u64(bbr->inflight_latest, least);
+  if (bbr->state == BBR_PROBE_UP) bbr_start_down(bbr, now_ns, delivery);
 }
 
 /* ---- losses and their undoing ---- */

@@ -46,10 +46,11 @@ static void check_startup_loss(struct bbr *bbr, const struct bbr_ack *ack) {
   if (bbr->ramp.phase != BBR_RAMP_OFF) return;
   uint64_t total = ack->delivery->delivered - bbr->loss_round_from + bbr->round_lost;
   bool is_growing = bbr->full_count == 0 && !ack->sample->stamp.is_app_limited;
-  if (bbr->loss_rounds + 1 < STARTUP_LOSS_ROUNDS || bbr->round_loss_ranges < STARTUP_LOSS_RANGES ||
-      is_growing || !bbr_is_loss_high(bbr, bbr->round_lost, total))
-    return;
-  bbr->undo_state = BBR_STARTUP;
+  bool is_high = bbr->loss_rounds + 1 >= STARTUP_LOSS_ROUNDS &&
+                 bbr->round_loss_ranges >= STARTUP_LOSS_RANGES &&
+                 bbr_is_loss_high(bbr, bbr->round_lost, total);
+  if (is_growing || (!is_high && !bbr->is_marked_in_round)) return;
+  if (!bbr->is_marked_in_round) bbr->undo_state = BBR_STARTUP;
   bbr->full_reached = bbr->full_now = true;
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth, 1);
   bbr->inflight_long = bdp > bbr->inflight_latest ? bdp : bbr->inflight_latest;

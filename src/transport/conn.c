@@ -450,7 +450,12 @@ void conn_get_stats(const struct conn *conn, struct conn_stats *stats) {
   stats->datagram_bytes = conn->mtu.current;
   stats->control_bytes_received = conn->control_in.in_order;
   stats->protection = conn->protection;
+  stats->ecn = ecn_state_name(conn->ecn.state);
   stats->key_updates = conn->crypto.ops->send_phase(conn->crypto.state);
+  stats->began_ns = conn->started_ns;
+  stats->limited_by = conn->limit;
+  stats->credit_bytes = conn->blocks_out.granted - conn->blocks_out.opened;
+  stats->is_peer_starved = blocks_in_is_starved(&conn->blocks_in);
 }
 
 const struct crypto *conn_crypto(const struct conn *conn) { return &conn->crypto; }

@@ -14,6 +14,7 @@
 #include "transport/blocks_out.h"
 #include "transport/choice.h"
 #include "transport/congestion.h"
+#include "transport/ecn.h"
 #include "transport/key_update.h"
 #include "transport/loss.h"
 #include "transport/mtu_probe.h"
@@ -79,11 +80,14 @@ struct conn {
 
   struct space spaces[CRYPTO_LEVELS];
   struct path path;
+  struct ecn ecn;
+  enum ecn_mark next_mark; /* of the datagram being built */
   struct rtt rtt;
   struct congestion congestion;
   struct choice choice;
   struct pacer pacer;
   struct mtu_probe mtu;
+  enum conn_limit limit;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
 
   struct stream_send control_out;

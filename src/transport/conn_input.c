@@ -11,6 +11,7 @@
 struct arrival {
   uint64_t now_ns;
   enum crypto_level level;
+  enum ecn_mark mark;
   bool eliciting;
 };
 
@@ -69,6 +70,8 @@ static int on_path_challenge(struct conn *conn, const struct arrival *arrival, c
   (void)arrival;
   conn->path.response = frame->path;
   conn->path.response_pending = true;
+  /* Nobody asks but for a path that has changed, which a client cannot see itself. */
+  ecn_restart(&conn->ecn, conn->spaces[LEVEL_DATA].sent.next);
   return 0;
 }
 
@@ -272,6 +275,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
   if (!same_address && is_newest && arrival->level == LEVEL_DATA) {
     path_on_new_address(&conn->path, arrival->now_ns, from, next_challenge(conn));
     path_on_received(&conn->path, size);
+    ecn_restart(&conn->ecn, conn->spaces[LEVEL_DATA].sent.next);
   }
   if (arrival->level == LEVEL_DATA && !conn->confirmed && conn->state == CONN_ESTABLISHED) {
     conn->confirmed = conn->ready_pending = conn->established_event = true;
@@ -305,7 +309,8 @@ static void process(struct conn *conn, struct arrival *arrival, struct packet *p
     return;
   }
   if (conn->spaces[arrival->level].live)
-    ack_tracker_on_packet(acks, arrival->now_ns, packet->number, arrival->eliciting, ECN_NONE);
+    ack_tracker_on_packet(acks, arrival->now_ns, packet->number, arrival->eliciting, arrival->mark);
+  conn->stats.ce_received += arrival->mark == ECN_CE;
 }
 
 static uint64_t expand_number(const struct ack_tracker *acks, uint64_t truncated) {
@@ -339,7 +344,7 @@ static void take_back_address(struct conn *conn, uint64_t now_ns, const struct a
 void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                       size_t size) {
   struct packet packet;
-  struct arrival arrival = {.now_ns = now_ns};
+  struct arrival arrival = {.now_ns = now_ns, .mark = from->ecn & ECN_CE};
   conn->stats.bytes_received += size;
   bool same_address = address_equal(from, &conn->path.peer);
   if (same_address) path_on_received(&conn->path, size);

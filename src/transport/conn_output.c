@@ -60,6 +60,16 @@ static void note_sent(struct conn *conn, const struct sent_packet *record, size_
                    sent_packets_stamp(sent, sent->next - 1));
 }
 
+/* Only what the window answers for is marked, and no path MTU probe, whose fate is to say one thing. After a
+ * probe timeout packets do without: they get through, and are noticed, where marked ones are swallowed. */
+static enum ecn_mark mark_of(const struct build *build, const struct conn *conn) {
+  bool is_plain = build->level == LEVEL_DATA && build->record.flags & SENT_ELICITING &&
+                  !(build->record.flags & SENT_MTU_PROBE);
+  return is_plain && conn->spaces[LEVEL_DATA].loss.probe_count == 0
+             ? ecn_next_mark(&conn->ecn, build->packet.number)
+             : ECN_NONE;
+}
+
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
 static size_t build_finish(struct build *build, struct conn *conn, const uint8_t *payload,
                            size_t payload_size) {
@@ -80,6 +90,11 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
     size += build->proof_size;
   }
   build->record.size = (uint16_t)size;
+  conn->next_mark = mark_of(build, conn);
+  if (conn->next_mark != ECN_NONE) {
+    build->record.flags |= SENT_ECT;
+    ecn_on_sent(&conn->ecn, build->packet.number);
+  }
   sent_packets_add(&space->sent, &build->record);
   path_on_sent(&conn->path, size);
   conn->stats.packets_sent++;
@@ -272,6 +287,7 @@ static size_t next_mtu_probe(struct conn *conn, uint64_t now_ns, uint8_t *bytes)
 /* ---- what may be sent ---- */
 
 enum permission { MAY_SEND, WINDOW_FULL, PACED };
+enum { RATE_MAX_SHARE = 5 }; /* a controller within a fifth of the user's limit is held by it */
 
 static enum permission may_send(struct conn *conn, uint64_t now_ns) {
   const struct space *space = &conn->spaces[LEVEL_DATA];
@@ -281,6 +297,15 @@ static enum permission may_send(struct conn *conn, uint64_t now_ns) {
   if (at_ns <= now_ns) return MAY_SEND;
   conn->paced_until_ns = at_ns;
   return PACED;
+}
+
+/* A controller that measures what arrives learns the user's limit as if it were the path's. */
+static enum conn_limit limit_of(const struct conn *conn, enum permission permission) {
+  if (permission == MAY_SEND) return CONN_LIMIT_NOTHING;
+  uint64_t rate_max = conn->pacer.rate_max, rate = conn->congestion.rate_bytes_per_s;
+  bool is_user = rate_max > 0 && rate >= rate_max - rate_max / RATE_MAX_SHARE;
+  if (permission == PACED && is_user) return CONN_LIMIT_RATE_MAX;
+  return permission == PACED ? CONN_LIMIT_PACE : CONN_LIMIT_WINDOW;
 }
 
 static bool head_fits_whole(const struct conn *conn, size_t limit) {
@@ -321,6 +346,7 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   if (limit < PATH_BYTES_MIN) return 0;
   if (!sent_packets_have_room(&space->sent)) {
     space->probes_owed = 0; /* those sent have to do: the next timeout makes room for more */
+    conn->limit = CONN_LIMIT_WINDOW;
     conn->app_limited = true;
     return 0;
   }
@@ -336,6 +362,7 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
   size = next_frames_packet(conn, now_ns, bytes, limit, permission);
   if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
   if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit);
+  conn->limit = size > 0 ? CONN_LIMIT_MORE : limit_of(conn, permission);
   conn->app_limited = size == 0 && permission == MAY_SEND;
   bool has_window = space->sent.bytes_in_flight + conn->mtu.current <= conn->congestion.window;
   if (conn->app_limited && has_window && conn->congestion.ops->samples_rate)
@@ -380,10 +407,7 @@ static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *byt
   return build_finish_frames(&build, conn);
 }
 
-size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
-                          struct address *to) {
-  assert(capacity >= conn->config.datagram_bytes_max);
-  *to = conn->path.peer;
+static size_t next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
   if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING)
     return conn->close_pending ? next_close_packet(conn, now_ns, bytes) : 0;
   size_t size = next_handshake_packet(conn, now_ns, LEVEL_INITIAL, bytes);
@@ -394,4 +418,13 @@ size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, si
   uint64_t allowance = path_allowance(&conn->path);
   return next_data_packet(conn, now_ns, bytes,
                           allowance < conn->mtu.current ? (size_t)allowance : conn->mtu.current);
+}
+
+size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t capacity,
+                          struct address *to) {
+  assert(capacity >= conn->config.datagram_bytes_max);
+  *to = conn->path.peer;
+  size_t size = next_datagram(conn, now_ns, bytes);
+  to->ecn = size > 0 ? (uint8_t)conn->next_mark : ECN_NONE;
+  return size;
 }

@@ -40,6 +40,7 @@ static void resend_content(struct conn *conn, enum crypto_level level, struct se
 struct lost_batch {
   struct congestion_loss event;
   uint64_t run_first_ns, run_next; /* losses of consecutive numbers: the sign of persistent congestion */
+  bool is_swallowed;               /* the path has swallowed all that asked whether it carries ECN marks */
 };
 
 static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct sent_packet *packet,
@@ -77,6 +78,7 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
     batch->event.persistent = true;
   if (level != LEVEL_DATA) return;
+  if (packet->flags & SENT_ECT && ecn_on_packet_lost(&conn->ecn, number)) batch->is_swallowed = true;
   tell_packet_lost(conn, now_ns, packet, number);
   if (number >= conn->episode_end) {
     conn->episode_lost = conn->episode_spurious = 0;
@@ -95,6 +97,14 @@ static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level le
   batch->event.next_number = conn->spaces[level].sent.next;
   if (level != LEVEL_DATA) return;
   conn->congestion.ops->on_loss(&conn->congestion, &batch->event);
+  /* No queue was full: where nothing else was lost, nothing needs an answer but to ask no more. */
+  bool is_all = conn->episode_first >= conn->ecn.test_from && conn->episode_lost <= conn->ecn.tested_lost;
+  /* No queue was full: where nothing else was lost, nothing needs an answer but to ask no more. */
+  bool is_all = conn->episode_first >= conn->ecn.test_from && conn->episode_lost <= conn->ecn.tested_lost;
+  if (batch->is_swallowed && is_all) {
+    conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+    return;
+  }
   const struct congestion_ops *other =
       conn->app_limited
           ? NULL
@@ -141,6 +151,7 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
     if (mtu_probe_on_acked(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
   } else if (level == LEVEL_DATA) {
     mtu_probe_on_packet_acked(&conn->mtu, packet->size);
+    ecn_on_packet_acked(&conn->ecn, number, packet->flags & SENT_ECT ? ECN_ECT0 : ECN_NONE);
   }
   sent_packets_settle(&space->sent, packet, SENT_ACKED);
 }
@@ -197,6 +208,22 @@ static void tune_ack_frequency(struct conn *conn) {
   conn->ack_frequency_pending = true;
 }
 
+/* Marks are congestion as losses are (RFC 9002 section 7.1), but for what there is to send again. */
+static void take_marks(struct conn *conn, const struct congestion_ack *event, enum ack_age age,
+                       const struct frame_ack *ack) {
+  struct congestion *cc = &conn->congestion;
+  uint64_t marks = ecn_on_ack(&conn->ecn, age, ack->ecn);
+  if (marks == 0) return;
+  uint64_t largest = ack->ranges[0].end - 1;
+  const struct sent_packet *packet = sent_packets_find(&conn->spaces[LEVEL_DATA].sent, largest);
+  conn->stats.ce_told += marks;
+  cc->ops->on_loss(cc, &(struct congestion_loss){.now_ns = event->now_ns,
+                                                 .bytes_in_flight = event->bytes_in_flight,
+                                                 .largest_lost = largest,
+                                                 .largest_lost_sent_ns = packet ? packet->sent_ns : 0,
+                                                 .next_number = event->next_number});
+}
+
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
   struct space *space = &conn->spaces[level];
   if (ack->ranges[0].end > space->sent.next) {
@@ -204,6 +231,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     return;
   }
   conn->stats.acks_received++;
+  bool is_newest = !space->sent.has_acked || ack->ranges[0].end - 1 > space->sent.largest_acked;
   struct congestion_ack event = {.now_ns = now_ns,
                                  .bytes_in_flight = space->sent.bytes_in_flight,
                                  .next_number = space->sent.next,
@@ -222,6 +250,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
+  if (level == LEVEL_DATA) take_marks(conn, &event, is_newest ? ACK_NEWEST : ACK_OUTDATED, ack);
   if (event.bytes_acked > 0 && level == LEVEL_DATA) {
     event.bytes_in_flight_after = space->sent.bytes_in_flight;
     event.held_bytes = conn->ack_packets_told * conn->mtu.current;

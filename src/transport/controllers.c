@@ -45,6 +45,7 @@ static void bbr_acked(struct congestion *cc, const struct congestion_ack *ack) {
 }
 
 static void bbr_lost_batch(struct congestion *cc, const struct congestion_loss *loss) {
+  if (loss->bytes_lost == 0) bbr_on_marked(&cc->bbr, loss->now_ns, &cc->delivery);
   if (loss->persistent) bbr_on_persistent_congestion(&cc->bbr, loss->now_ns, loss->bytes_in_flight);
   take_bbr(cc);
 }
@@ -106,6 +107,7 @@ static void ledbat_acked(struct congestion *cc, const struct congestion_ack *ack
 }
 
 static void ledbat_lost_batch(struct congestion *cc, const struct congestion_loss *loss) {
+  if (loss->bytes_lost == 0) ledbat_on_marked(&cc->ledbat, loss->now_ns, loss->largest_lost_sent_ns);
   if (loss->persistent) ledbat_on_persistent_congestion(&cc->ledbat, loss->now_ns);
   take_ledbat(cc);
 }

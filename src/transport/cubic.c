@@ -171,6 +171,7 @@ static void cubic_on_loss(struct congestion *cc, const struct congestion_loss *l
     reduce(cc);
     cc->cubic.recovery_end = loss->next_number;
   }
+  if (loss->bytes_lost == 0) cc->cubic.undo.window = 0; /* a mark cannot turn out to be none */
   if (loss->persistent) { /* slow start from the minimum up to the threshold just set */
     cc->window = window_min(cc);
     cc->cubic.now.epoch_start_ns = 0;

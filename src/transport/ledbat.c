@@ -150,6 +150,11 @@ void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
   set_rate(ledbat);
 }
 
+void ledbat_on_marked(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
+  ledbat_on_lost(ledbat, now_ns, sent_ns);
+  ledbat->undo_window = 0;
+}
+
 /* As far down as a slowdown goes, and slow start from there to half of what it was. */
 void ledbat_on_persistent_congestion(struct ledbat *ledbat, uint64_t now_ns) {
   ledbat->window = window_min(ledbat);

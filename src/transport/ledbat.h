@@ -68,8 +68,10 @@ struct ledbat_ack {
 void ledbat_init(struct ledbat *ledbat, uint64_t now_ns, uint64_t datagram_bytes);
 void ledbat_set_datagram_bytes(struct ledbat *ledbat, uint64_t datagram_bytes);
 void ledbat_on_ack(struct ledbat *ledbat, const struct ledbat_ack *ack);
-/* A packet, sent at `sent_ns`, was declared lost or its mark came back. */
+/* A packet, sent at `sent_ns`, was declared lost. */
 void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
+/* It was, or others before it were, marked CE: the same, and nothing of it is ever undone. */
+void ledbat_on_marked(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
 void ledbat_on_persistent_congestion(struct ledbat *ledbat, uint64_t now_ns);
 void ledbat_on_spurious_loss(struct ledbat *ledbat);
 

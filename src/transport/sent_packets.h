@@ -31,6 +31,7 @@ enum sent_flags {
   SENT_MAX_DATA = 64,
   SENT_READY = 128,
   SENT_ACK_FREQUENCY = 256,
+  SENT_ECT = 512, /* left with ECT(0) */
 };
 
 struct sent_packet {

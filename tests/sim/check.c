@@ -155,6 +155,15 @@ static void check_counts(struct world *world, const struct end *end) {
           (unsigned long long)end->bytes_sent);
 }
 
+/* All links here carry marks: only who has lost marked packets may believe that one does not, or who has met
+ * a stranger's copies, which come without. */
+static void check_marks(struct world *world, const struct end *end) {
+  bool has_failed = end->stats.ecn && strcmp(end->stats.ecn, "failed") == 0;
+  require(&world->verdict, !has_failed || world->strays > 0 || end->stats.packets_lost >= 5,
+          "counts of marks are believed", "%s: ECN failed, %llu packets lost", side_text(end),
+          (unsigned long long)end->stats.packets_lost);
+}
+
 /* ---- one client ---- */
 
 static void check_arrived(struct world *world, unsigned number, enum way way) {
@@ -211,6 +220,7 @@ static void check_client(struct world *world, unsigned number) {
   if (end && !world->is_dead[CLIENT]) {
     check_code(world, end);
     check_counts(world, end);
+    check_marks(world, end);
     check_clean(world, end);
     check_rate(world, end);
   }

@@ -164,6 +164,7 @@ static void receive_at_server(struct world *world, unsigned number) {
     route->bytes_in += arrival.size;
     if (arrival.note.has_heard) route->is_proven = true;
     struct address from = address_of_client(number, arrival.note.generation);
+    from.ecn = arrival.note.is_ect ? ECN_ECT0 : ECN_NONE;
     if (!world->is_dead[SERVER]) world_on_server_datagram(world, &from, &arrival);
     free(arrival.bytes);
   }
@@ -177,6 +178,7 @@ static void receive_at_client(struct world *world, struct client *client) {
     if (is_current && client->end && !world->is_dead[CLIENT]) {
       client->route[arrival.note.generation].has_heard = true;
       struct address from = address_of_server();
+      from.ecn = arrival.note.is_ect ? ECN_ECT0 : ECN_NONE;
       end_on_datagram(client->end, &from, &arrival);
       has_any = true;
     }

@@ -13,6 +13,7 @@ enum {
   TAG_HEARD = 0x10,
   TAG_CLOSING = 0x20,
   TAG_PARTNER = 0x40,
+  TAG_ECT = 0x80,
   TAG_HASH_SHIFT = 8,
 };
 
@@ -59,7 +60,7 @@ enum lane_fate lane_send(struct lane *lane, uint64_t now_ns, const uint8_t *byte
     return is_too_large ? LANE_TOO_LARGE : LANE_LOST;
   }
   uint32_t tag = note->generation | (note->has_heard ? TAG_HEARD : 0) | (note->is_closing ? TAG_CLOSING : 0) |
-                 (note->is_partner ? TAG_PARTNER : 0);
+                 (note->is_partner ? TAG_PARTNER : 0) | (note->is_ect ? TAG_ECT : 0);
   struct link_stats before = *link_stats(lane->link);
   memcpy(link_buffer(lane->link), bytes, size);
   link_push(lane->link, now_ns, size, tag | hash_of(lane, bytes, size));
@@ -78,6 +79,7 @@ bool lane_receive(struct lane *lane, uint64_t now_ns, struct arrival *arrival) {
   arrival->note.has_heard = (packet->tag & TAG_HEARD) != 0;
   arrival->note.is_closing = (packet->tag & TAG_CLOSING) != 0;
   arrival->note.is_partner = (packet->tag & TAG_PARTNER) != 0;
+  arrival->note.is_ect = (packet->tag & TAG_ECT) != 0;
   uint32_t hash = packet->tag >> TAG_HASH_SHIFT << TAG_HASH_SHIFT;
   arrival->is_intact = hash == hash_of(lane, packet->data, packet->bytes);
   return true;

@@ -14,6 +14,7 @@ struct lane_note {
   bool has_heard;      /* the client had received something at that address */
   bool is_closing;     /* the sender had called conn_close */
   bool is_partner;     /* the sender is the end that the other one has chosen */
+  bool is_ect;         /* it left with the ECN mark ECT(0), and arrives so */
 };
 
 enum lane_fate { LANE_PASSED, LANE_LOST, LANE_DARK, LANE_TOO_LARGE, LANE_QUEUE_FULL, LANE_CUT, LANE_DAMAGED };

@@ -112,6 +112,7 @@ static void send_to_client(struct world *world, const struct end *end, const uin
   if (world->scenario->fault == FAULT_AMPLIFY) client->route[generation].bytes_out += 3 * size;
   check_amplification(world, &client->route[generation]);
   struct lane_note note = {.generation = generation,
+                           .is_ect = end && to->ecn == ECN_ECT0,
                            .is_closing = end && end->has_called_close,
                            .is_partner =
                                end && (!client->has_chosen || cid_equal(&end->cid, &client->chosen))};
@@ -148,6 +149,7 @@ void world_send(struct world *world, struct end *end, const uint8_t *bytes, size
   require(&world->verdict, address_equal(to, &server), "datagrams go where somebody asked",
           "not to the server");
   struct lane_note note = {.generation = client->generation,
+                           .is_ect = to->ecn == ECN_ECT0,
                            .has_heard = client->route[client->generation].has_heard,
                            .is_closing = end->has_called_close,
                            .is_partner = true};

@@ -75,6 +75,27 @@ static inline void child_refuse_call(long call, int errno_value) {
   child_refuse_call_with(call, -1, errno_value);
 }
 
+/* From now on setsockopt fails for that option. */
+static inline void child_refuse_option(int level, int name, int errno_value) {
+#define ARGUMENT(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]))
+#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, skip)
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      UNLESS(SYS_setsockopt, 5),
+      ARGUMENT(1),
+      UNLESS(level, 3),
+      ARGUMENT(2),
+      UNLESS(name, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errno_value),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+#undef ARGUMENT
+#undef UNLESS
+  struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+  CHILD_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
 static inline void child_write_map(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   CHILD_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));

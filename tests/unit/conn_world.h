@@ -2,6 +2,7 @@
 #ifndef CONN_WORLD_H
 #define CONN_WORLD_H
 
+#include "mark_path.h"
 #include "plain/plain.h"
 #include "transport/conn.h"
 
@@ -24,6 +25,7 @@ struct pipe {
   uint64_t dark_until_ns;
   unsigned lose_first; /* so many more datagrams are lost */
   unsigned copies;     /* delivered once and so many times more */
+  struct mark_path marks;
 };
 
 struct end {
@@ -112,10 +114,11 @@ static inline bool drain(struct end *end, bool is_client) {
          (size = conn_next_datagram(end->conn, world.now_ns, bytes, sizeof(bytes), &to)) > 0) {
     any = true;
     bool reaches = is_client || address_equal(&to, &world.client_address);
-    if (is_lost(&end->out, size) || !reaches) continue;
+    struct address from = is_client ? world.client_address : server_address;
+    from.ecn = to.ecn;
+    if (is_lost(&end->out, size) || !reaches || !mark_path_pass(&end->out.marks, &from.ecn)) continue;
     for (unsigned i = 0; i <= end->out.copies; i++)
-      put(&end->out, world.now_ns + DELAY_NS, is_client ? &world.client_address : &server_address, bytes,
-          size);
+      put(&end->out, world.now_ns + DELAY_NS, &from, bytes, size);
   }
   return any;
 }

@@ -22,10 +22,12 @@ struct pair {
   struct prng prng;
   unsigned loss_percent;
   uint64_t delay_ns, jitter_ns;
-  bool is_cut; /* nothing is delivered any more */
+  bool is_cut;                     /* nothing is delivered any more */
+  uint64_t rate_max, window_bytes; /* of the client's sending, of what the server grants */
   struct pool *pools[2];
   struct conn *conns[2];
   struct pair_datagram *datagrams;
+  uint16_t order[PAIR_DATAGRAMS_MAX]; /* places of datagrams: those in flight, then the free ones */
   unsigned in_flight;
 };
 
@@ -40,7 +42,8 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
                                .original_cid = {{0x0, 1}},
                                .initial_cid = {{0x0, 1}},
                                .peer = pair_addresses[!end],
-                               .window_bytes = end == CLIENT ? 1 << 20 : 4 << 20,
+                               .window_bytes = end == CLIENT ? 1 << 20 : pair->window_bytes,
+                               .rate_bytes_per_s_max = end == CLIENT ? pair->rate_max : 0,
                                .datagram_bytes_max = DATAGRAM_BYTES_IPV4,
                                .idle_timeout_ns = 8 * NS_PER_S,
                                .protection = PROTECT_CHECKSUM,
@@ -49,16 +52,28 @@ static inline struct conn *pair_conn(const struct pair *pair, int end) {
   return conn_new(&config, pair->now_ns);
 }
 
-static inline void pair_init(struct pair *pair, uint64_t seed, unsigned loss_percent) {
-  *pair = (struct pair){.now_ns = NS_PER_S, .loss_percent = loss_percent, .delay_ns = 2 * NS_PER_MS};
+/* With a limit of the client's rate (0: none) and a window of the server's. */
+static inline void pair_init_with(struct pair *pair, uint64_t seed, unsigned loss_percent, uint64_t rate_max,
+                                  uint64_t window_bytes) {
+  *pair = (struct pair){.now_ns = NS_PER_S,
+                        .loss_percent = loss_percent,
+                        .delay_ns = 2 * NS_PER_MS,
+                        .rate_max = rate_max,
+                        .window_bytes = window_bytes};
   pair->jitter_ns = loss_percent > 0 ? NS_PER_MS : 0;
   prng_seed(&pair->prng, seed);
   pair->datagrams = calloc(PAIR_DATAGRAMS_MAX, sizeof(*pair->datagrams));
+  for (unsigned i = 0; i < PAIR_DATAGRAMS_MAX; i++)
+    pair->order[i] = (uint16_t)i;
   for (int end = 0; end < 2; end++) {
     pair->pools[end] = pool_new(PAIR_POOL_BYTES);
     pair->conns[end] = pair_conn(pair, end);
     CU_ASSERT_PTR_NOT_NULL_FATAL(pair->conns[end]);
   }
+}
+
+static inline void pair_init(struct pair *pair, uint64_t seed, unsigned loss_percent) {
+  pair_init_with(pair, seed, loss_percent, 0, 4 << 20);
 }
 
 static inline void pair_free(struct pair *pair) {
@@ -79,7 +94,7 @@ static inline void pair_send(struct pair *pair) {
       size_t size = conn_next_datagram(pair->conns[end], pair->now_ns, bytes, sizeof(bytes), &to);
       if (size == 0) break;
       if (pair->is_cut || prng_below(&pair->prng, 100) < pair->loss_percent) continue;
-      struct pair_datagram *datagram = &pair->datagrams[pair->in_flight++];
+      struct pair_datagram *datagram = &pair->datagrams[pair->order[pair->in_flight++]];
       datagram->at_ns = pair->now_ns + pair->delay_ns + prng_below(&pair->prng, pair->jitter_ns + 1);
       datagram->size = (uint32_t)size;
       datagram->to = (uint8_t)!end;
@@ -91,14 +106,15 @@ static inline void pair_send(struct pair *pair) {
 static inline void pair_receive(struct pair *pair) {
   unsigned kept = 0;
   for (unsigned i = 0; i < pair->in_flight; i++) {
-    struct pair_datagram *datagram = &pair->datagrams[i];
+    struct pair_datagram *datagram = &pair->datagrams[pair->order[i]];
     if (datagram->at_ns <= pair->now_ns) {
       if (!pair->is_cut)
         conn_on_datagram(pair->conns[datagram->to], pair->now_ns, &pair_addresses[!datagram->to],
                          datagram->bytes, datagram->size);
     } else {
-      if (kept < i) pair->datagrams[kept] = *datagram;
-      kept++;
+      uint16_t place = pair->order[kept];
+      pair->order[kept++] = pair->order[i];
+      pair->order[i] = place;
     }
   }
   pair->in_flight = kept;
@@ -110,7 +126,7 @@ static inline void pair_receive(struct pair *pair) {
 static inline uint64_t pair_next_ns(const struct pair *pair) {
   uint64_t next_ns = TIME_NEVER;
   for (unsigned i = 0; i < pair->in_flight; i++)
-    if (pair->datagrams[i].at_ns < next_ns) next_ns = pair->datagrams[i].at_ns;
+    if (pair->datagrams[pair->order[i]].at_ns < next_ns) next_ns = pair->datagrams[pair->order[i]].at_ns;
   for (int end = 0; end < 2; end++)
     if (conn_next_timeout(pair->conns[end]) < next_ns) next_ns = conn_next_timeout(pair->conns[end]);
   return next_ns;

@@ -35,6 +35,10 @@ static bool same(const struct message *a, const struct message *b) {
   case MESSAGE_RESULT:
     return a->result.first == b->result.first && a->result.count == b->result.count &&
            a->result.status == b->result.status && a->result.failure == b->result.failure;
+  case MESSAGE_FINISHED:
+  case MESSAGE_WORKING:
+    return a->load.disk_us == b->load.disk_us && a->load.cpu_us == b->load.cpu_us &&
+           a->load.drops == b->load.drops;
   default:
     return true;
   }
@@ -109,6 +113,12 @@ static struct message message_of(const char *meaning, uint8_t *rest) {
   case MESSAGE_CHECKING:
     message.checking.object = (uint32_t)vector_number(meaning, "object");
     message.checking.blocks = vector_number(meaning, "blocks");
+    break;
+  case MESSAGE_FINISHED:
+  case MESSAGE_WORKING:
+    message.load.disk_us = vector_value(meaning, "disk_us") ? vector_number(meaning, "disk_us") : 0;
+    message.load.cpu_us = vector_value(meaning, "cpu_us") ? vector_number(meaning, "cpu_us") : 0;
+    message.load.drops = vector_value(meaning, "drops") ? vector_number(meaning, "drops") : 0;
     break;
   default:
     break;

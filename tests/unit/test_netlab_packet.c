@@ -235,6 +235,40 @@ static void knows_fragments(void) {
   CU_ASSERT_EQUAL(view.protocol, PACKET_OTHER);
 }
 
+static uint32_t header_total(const struct made *m) {
+  uint32_t sum = sum16(0, m->data, m->segment);
+
+  while (sum >> 16)
+    sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+/* From every mark to every other: only those bits change, and the header's checksum, which is right again. */
+static void writes_the_ecn_field(void) {
+  size_t i, j;
+  unsigned from, to;
+
+  for (i = 0; i < KINDS; i++) {
+    for (from = ECN_FIELD_NONE; from <= ECN_FIELD_CE; from++) {
+      for (to = ECN_FIELD_NONE; to <= ECN_FIELD_CE; to++) {
+        struct made m = make(kinds[i].version, kinds[i].protocol, kinds[i].extension, 30, 11), before;
+
+        m.data[1] = (uint8_t)(m.version == 4 ? 0xb8 | from : from << 4 | 0x0c);
+        if (m.version == 4) put16(m.data + 10, 0);
+        if (m.version == 4) put16(m.data + 10, ~header_total(&m) & 0xffff);
+        before = m;
+        CU_ASSERT_EQUAL(packet_ecn(m.data, m.bytes), from);
+        packet_set_ecn(m.data, m.bytes, to);
+        CU_ASSERT_EQUAL(packet_ecn(m.data, m.bytes), to);
+        if (m.version == 4) CU_ASSERT_EQUAL(header_total(&m), 0xffff);
+        for (j = 0; j < m.bytes; j++)
+          CU_ASSERT(m.data[j] == before.data[j] || j == 1 || (m.version == 4 && (j == 10 || j == 11)));
+        CU_ASSERT_EQUAL(m.data[1], m.version == 4 ? (0xb8 | to) : (to << 4 | 0x0c));
+      }
+    }
+  }
+}
+
 /* Every prefix, from a buffer of exactly its size so that a sanitizer sees a step too far, and every first
  * byte. */
 static void survives_malformed_packets(void) {
@@ -255,6 +289,7 @@ static void survives_malformed_packets(void) {
       for (first = 0; first < 256 && bytes > 0; first++) {
         copy[0] = (uint8_t)first;
         packet_corrupt(copy, bytes, first);
+        packet_set_ecn(copy, bytes, packet_ecn(copy, bytes) ^ 1);
       }
       free(copy);
     }
@@ -265,4 +300,4 @@ UNIT_MAIN(UNIT_CASE(finds_the_payload), UNIT_CASE(mends_the_checksum_for_every_b
           UNIT_CASE(mends_large_packets), UNIT_CASE(writes_no_udp_checksum_of_zero),
           UNIT_CASE(leaves_absent_checksums_absent), UNIT_CASE(keeps_wrong_checksums_wrong),
           UNIT_CASE(damages_nothing_without_payload), UNIT_CASE(knows_fragments),
-          UNIT_CASE(survives_malformed_packets))
+          UNIT_CASE(writes_the_ecn_field), UNIT_CASE(survives_malformed_packets))

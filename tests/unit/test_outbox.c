@@ -53,6 +53,21 @@ static void equal_sizes_share_a_train(void) {
   free(outbox);
 }
 
+static void equal_marks_share_a_train(void) {
+  static const uint8_t marks[] = {ECN_ECT0, ECN_ECT0, ECN_NONE, ECN_NONE, ECN_ECT0};
+  static const int trains[] = {1, 1, 2, 2, 3};
+  struct outbox *outbox = calloc(1, sizeof *outbox);
+  for (size_t i = 0; i < sizeof marks; i++) {
+    struct address to = address_of(1);
+    to.ecn = marks[i];
+    memset(outbox_room(outbox), 0, 100);
+    outbox_add(outbox, &owner_a, &to, 100);
+    CU_ASSERT_EQUAL(outbox->count, trains[i]);
+    CU_ASSERT_EQUAL(outbox->trains[outbox->count - 1].peer.ecn, marks[i]);
+  }
+  free(outbox);
+}
+
 static void a_train_keeps_to_the_kernels_limits(void) {
   struct outbox *outbox = calloc(1, sizeof *outbox);
   for (int i = 0; i < 65; i++)
@@ -93,5 +108,6 @@ static void what_the_kernel_left_goes_first(void) {
   free(outbox);
 }
 
-UNIT_MAIN(UNIT_CASE(equal_sizes_share_a_train), UNIT_CASE(a_train_keeps_to_the_kernels_limits),
-          UNIT_CASE(it_is_full_before_it_overflows), UNIT_CASE(what_the_kernel_left_goes_first))
+UNIT_MAIN(UNIT_CASE(equal_sizes_share_a_train), UNIT_CASE(equal_marks_share_a_train),
+          UNIT_CASE(a_train_keeps_to_the_kernels_limits), UNIT_CASE(it_is_full_before_it_overflows),
+          UNIT_CASE(what_the_kernel_left_goes_first))

@@ -49,13 +49,15 @@ static void below_stays_below_and_reaches_all(void) {
 }
 
 static void addresses_compare_what_they_hold(void) {
-  struct address a = {16, {1, 2, 3}}, b = {16, {1, 2, 3}}, none = {0};
+  struct address a = {.size = 16, .bytes = {1, 2, 3}}, b = a, none = {0};
+  CU_ASSERT_TRUE(address_equal(&a, &b));
+  b.ecn = ECN_CE; /* of a datagram, not of the address */
   CU_ASSERT_TRUE(address_equal(&a, &b));
   b.bytes[20] = 9; /* beyond its size */
   CU_ASSERT_TRUE(address_equal(&a, &b));
   b.bytes[15] = 9;
   CU_ASSERT_FALSE(address_equal(&a, &b));
-  struct address longer = {28, {1, 2, 3}};
+  struct address longer = {.size = 28, .bytes = {1, 2, 3}};
   CU_ASSERT_FALSE(address_equal(&a, &longer));
   CU_ASSERT_FALSE(address_equal(&a, &none));
   CU_ASSERT_TRUE(address_equal(&none, &none));

@@ -226,6 +226,14 @@ static void a_summary_counts_what_happened(void) {
   report_summary(&tally, &resumed, &clean, &recv, NS_PER_S, text); /* the rate is of what was moved */
   CU_ASSERT_STRING_EQUAL(
       text, "received 2003 files, 1.20 GiB in 1.00 s (8.00 Mbit/s), 1.20 GiB were there from an earlier try");
+  struct conn_stats marked = {.ce_told = 7, .ce_received = 3};
+  report_summary(&would, &cut, &marked, &send, NS_PER_S, text); /* said with -v only */
+  CU_ASSERT_PTR_NULL(strstr(text, "CE"));
+  send.verbose = recv.verbose = true;
+  report_summary(&tally, &cut, &marked, &send, NS_PER_S, text);
+  CU_ASSERT_STRING_EQUAL(text, "sent 2003 files, 1.20 GiB in 1.00 s, 7 marked CE");
+  report_summary(&tally, &cut, &marked, &recv, NS_PER_S, text);
+  CU_ASSERT_STRING_EQUAL(text, "received 2003 files, 1.20 GiB in 1.00 s, 3 marked CE");
   report_summary(&would, &complete, &clean, &dry, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "would send 4 files, 2.00 KiB");
   report_summary(&would, &complete, &clean, &recv, NS_PER_S, text); /* the sender runs dry */

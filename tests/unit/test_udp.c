@@ -314,7 +314,66 @@ static void overflow_is_counted(void) {
   udp_close(to);
 }
 
+/* ECN marks of trains and single datagrams, each way, of both families, on sockets of one and of both. */
+static void pass_marks(struct udp *from, struct udp *to, struct address peer, bool may_join) {
+  static const enum ecn_mark marks[] = {ECN_ECT0, ECN_ECT0, ECN_NONE, ECN_CE, ECN_ECT1, ECN_ECT0};
+  enum { COUNT = sizeof(marks) / sizeof(marks[0]) };
+  struct train trains[COUNT], got[UDP_BATCH];
+  size_t refused_size = 0, received = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    size_t size = i % 2 ? 1000 : 5500;
+    trains[i] = (struct train){.peer = peer, .bytes = sent_bytes, .size = size, .segment = 1000};
+    trains[i].peer.ecn = marks[i];
+  }
+  CU_ASSERT_EQUAL(udp_send(from, trains, COUNT, &refused_size), COUNT);
+  while (received < COUNT) {
+    int count = receive_waiting(to, got, UDP_BATCH);
+    CU_ASSERT_TRUE_FATAL(count > 0);
+    for (int i = 0; i < count && received < COUNT; i++) {
+      size_t expected = received % 2 ? 1000 : 5500;
+      CU_ASSERT_EQUAL(got[i].peer.ecn, marks[received]);
+      CU_ASSERT(!may_join || got[i].size == expected);
+      bool is_last = may_join || expected == 1000 || got[i].size == 500;
+      received += is_last;
+    }
+  }
+}
+
+static void marks_arrive_as_sent(void) {
+  static const char *const hosts[] = {"127.0.0.1", "::1"};
+  for (int mix = 0; mix < 16; mix++) {
+    const char *host = hosts[mix & 1];
+    struct udp_config any = {.family = FAMILY_ANY, .no_offload = (mix & 2) != 0};
+    int error = 0;
+    struct udp *to = mix & 4 ? udp_open(&any, &error) : open_at(host, (mix & 2) != 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(to);
+    struct udp *from = mix & 8 ? udp_open(&any, &error) : open_to(host, udp_port(to), (mix & 2) != 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(from);
+    struct udp_stats stats;
+    udp_get_stats(from, &stats);
+    CU_ASSERT_TRUE(stats.ecn);
+    pass_marks(from, to, literal(host, udp_port(to)), (mix & 2) == 0);
+    udp_close(from);
+    udp_close(to);
+  }
+}
+
 /* ---- with a kernel or a network of its own ---- */
+static void unmarked_without_the_option(void) {
+  child_refuse_option(IPPROTO_IP, IP_RECVTOS, ENOPROTOOPT);
+  struct udp *to = open_at("127.0.0.1", false), *from = open_to("127.0.0.1", udp_port(to), false);
+  struct train train = {.peer = literal("127.0.0.1", udp_port(to)), .bytes = sent_bytes}, got;
+  struct udp_stats stats;
+  size_t refused_size = 0;
+  train.size = train.segment = 100;
+  train.peer.ecn = ECN_ECT0;
+  CHILD_CHECK(udp_send(from, &train, 1, &refused_size) == 1 && receive_waiting(to, &got, 1) == 1);
+  udp_get_stats(to, &stats);
+  CHILD_CHECK(got.peer.ecn == ECN_NONE && got.size == 100 && !stats.ecn);
+}
+
+static void a_kernel_without_marks(void) { CU_ASSERT(child_passes(unmarked_without_the_option)); }
+
 static void opens_without_ipv6(void) {
   struct udp_config any = {.family = FAMILY_ANY}, ipv6 = {.family = FAMILY_IPV6};
   int error = 0;
@@ -396,5 +455,6 @@ UNIT_MAIN(UNIT_CASE(trains_arrive_as_sent), UNIT_CASE(many_trains_in_one_call),
           UNIT_CASE(one_socket_speaks_both_families), UNIT_CASE(a_family_alone_refuses_the_other),
           UNIT_CASE(replies_leave_from_the_address_asked), UNIT_CASE(nobody_there_is_only_a_hint),
           UNIT_CASE(what_cannot_be_opened), UNIT_CASE(offload_that_fails_is_given_up),
-          UNIT_CASE(overflow_is_counted), UNIT_CASE(a_machine_without_ipv6),
-          UNIT_CASE(too_large_for_the_interface), UNIT_CASE(df_on_the_wire))
+          UNIT_CASE(overflow_is_counted), UNIT_CASE(marks_arrive_as_sent), UNIT_CASE(a_kernel_without_marks),
+          UNIT_CASE(a_machine_without_ipv6), UNIT_CASE(too_large_for_the_interface),
+          UNIT_CASE(df_on_the_wire))

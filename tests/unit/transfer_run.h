@@ -19,6 +19,7 @@ struct end_state {
   bool is_closed;
   unsigned reports[4], at_source;
   struct progress progress;
+  uint64_t slow_ns; /* what its file work takes at least */
 };
 
 struct run {
@@ -30,7 +31,8 @@ struct run {
   uint64_t job_ns;     /* how long file work takes at most */
   uint64_t stop_at_ns; /* the sender's user ends it; the link is cut when is_silent */
   bool is_silent, sender_dry, receiver_dry;
-  unsigned reports_every; /* 1: always */
+  unsigned reports_every;                                        /* 1: always */
+  void (*on_wake)(struct run *run), (*on_rest)(struct run *run); /* around each turn; NULL: nothing */
 };
 
 static inline void run_init(struct run *run, uint64_t seed, unsigned loss_percent) {
@@ -76,7 +78,7 @@ static inline bool work(struct run *run, int end) {
   struct job *job;
   while (state->jobs_count < JOBS_OUT_MAX && (job = next_job(run, end)) != NULL) {
     job_run(job);
-    uint64_t at_ns = run->pair.now_ns + prng_below(&run->pair.prng, run->job_ns + 1);
+    uint64_t at_ns = run->pair.now_ns + state->slow_ns + prng_below(&run->pair.prng, run->job_ns + 1);
     state->jobs[state->jobs_count++] = (struct outstanding){job, at_ns};
   }
   for (unsigned i = 0; i < state->jobs_count;) {
@@ -155,6 +157,7 @@ static inline void run_all(struct run *run) {
   for (; !is_over(run) && steps < STEPS_MAX; steps++) {
     if (run->pair.now_ns >= run->stop_at_ns) stop(run);
     pair_receive(&run->pair);
+    if (run->on_wake) run->on_wake(run);
     for (int end = 0; end < 2; end++) {
       take_events(run, end);
       step(run, end);
@@ -163,6 +166,7 @@ static inline void run_all(struct run *run) {
       if (prng_below(&run->pair.prng, run->reports_every) == 0) take_reports(run, end);
     }
     pair_send(&run->pair);
+    if (run->on_rest) run->on_rest(run);
     pair_advance(&run->pair, next_ns(run));
   }
   CU_ASSERT_FATAL(steps < STEPS_MAX);

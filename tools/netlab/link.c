@@ -1,7 +1,8 @@
 /*
  * One direction of an emulated link, see link.h. All that happens to a packet is decided when it enters:
  *
- *   blackout, MTU -> queue and rate -> loss -> (copy, corruption) -> delay, jitter -> held back or not
+ *   blackout, MTU, ECN drop or bleach -> queue and rate, CE -> loss -> (copy, corruption) -> delay, jitter ->
+ * held back or not
  *
  * Rate changes are known beforehand, so the end of a transmission is an integral over a step function, and
  * the queue needs no queue: its fill is the integral from now to the end of the last transmission. A packet
@@ -105,6 +106,8 @@ static void check_config(const struct link_config *c) {
     assert(c->rates[i - 1].from_ns < c->rates[i].from_ns);
   assert(c->burst_loss == 0 || (c->burst_loss < 1 && c->burst_packets >= 1));
   assert(c->truncate == 0 || c->framing == LINK_DATAGRAMS);
+  assert(c->framing == LINK_IP_PACKETS ||
+         (!c->ce_above_bytes && !c->ce_above_ns && !c->ecn_bleach && !c->ecn_drop));
 }
 
 struct link *link_new(const struct link_config *config, uint64_t seed) {
@@ -312,6 +315,7 @@ static void observe(struct link *l, const uint8_t *data, size_t bytes, size_t ip
     packet_parse(&view, data, bytes);
     udp_payload_bytes = view.udp_payload_bytes;
     s->fragments += view.is_fragment;
+    s->ect += packet_ecn(data, bytes) != ECN_FIELD_NONE;
   }
   s->packets++;
   s->bytes += ip_bytes;
@@ -327,8 +331,27 @@ static int is_blackout(const struct link_config *c, uint64_t at_ns) {
   return 0;
 }
 
+/* 0: the packet vanishes. */
+static int pass_ecn(const struct link_config *c, uint8_t *data, size_t bytes) {
+  if (!c->ecn_drop && !c->ecn_bleach) return 1;
+  if (packet_ecn(data, bytes) == ECN_FIELD_NONE) return 1;
+  packet_set_ecn(data, bytes, ECN_FIELD_NONE);
+  return !c->ecn_drop;
+}
+
+static void mark(struct link *l, uint8_t *data, size_t bytes, uint64_t waiting, uint64_t wait_ns) {
+  const struct link_config *c = &l->config;
+  int is_much = (c->ce_above_bytes > 0 && waiting > c->ce_above_bytes) ||
+                (c->ce_above_ns > 0 && wait_ns > c->ce_above_ns);
+  unsigned ecn = is_much ? packet_ecn(data, bytes) : ECN_FIELD_NONE;
+
+  if (ecn == ECN_FIELD_NONE || ecn == ECN_FIELD_CE) return;
+  packet_set_ecn(data, bytes, ECN_FIELD_CE);
+  l->stats.ce_marked++;
+}
+
 /* Returns 0 when the queue is full, else 1 and the time at which the packet is wholly on the wire. */
-static int pass_queue(struct link *l, uint64_t at_ns, size_t ip_bytes, uint64_t *sent_ns) {
+static int pass_queue(struct link *l, uint64_t at_ns, size_t bytes, size_t ip_bytes, uint64_t *sent_ns) {
   uint64_t free_ns = l->busy_until_ns > at_ns ? l->busy_until_ns : at_ns;
   uint64_t waiting = backlog_bytes(&l->config, at_ns, free_ns);
 
@@ -336,6 +359,7 @@ static int pass_queue(struct link *l, uint64_t at_ns, size_t ip_bytes, uint64_t 
   *sent_ns = transmission_end(&l->config, free_ns, (uint64_t)ip_bytes * 8);
   assert(*sent_ns >= free_ns);
   l->busy_until_ns = *sent_ns;
+  mark(l, l->spare->data, bytes, waiting, free_ns - at_ns);
   l->stats.queued++;
   l->stats.queue_delay_sum_ns += free_ns - at_ns;
   if (free_ns - at_ns > l->stats.queue_delay_max_ns) l->stats.queue_delay_max_ns = free_ns - at_ns;
@@ -401,7 +425,9 @@ void link_push(struct link *l, uint64_t now_ns, size_t bytes, uint32_t tag) {
     l->stats.blackout_drops++;
   } else if (c->mtu > 0 && ip_bytes > c->mtu) {
     l->stats.mtu_drops++;
-  } else if (!pass_queue(l, at_ns, ip_bytes, &sent_ns)) {
+  } else if (!pass_ecn(c, p->data, bytes)) {
+    l->stats.ecn_drops++;
+  } else if (!pass_queue(l, at_ns, bytes, ip_bytes, &sent_ns)) {
     l->stats.queue_drops++;
   } else if (lost) {
     l->stats.lost++;

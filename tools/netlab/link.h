@@ -54,8 +54,13 @@ struct link_config {
   size_t blackout_count;
   uint64_t delay_ns;
   uint64_t jitter_ns;
-  uint64_t reorder_hold_ns;  /* the further delay of a packet chosen by `reorder` */
-  uint64_t queue_bytes;      /* what may wait for a limited rate */
+  uint64_t reorder_hold_ns; /* the further delay of a packet chosen by `reorder` */
+  uint64_t queue_bytes;     /* what may wait for a limited rate */
+  /* LINK_IP_PACKETS only */
+  uint64_t ce_above_bytes;   /* ECT becomes CE when more waits before it; 0: never */
+  uint64_t ce_above_ns;      /* ... when it will wait longer; 0: never */
+  int ecn_bleach;            /* ECT and CE are cleared on entering */
+  int ecn_drop;              /* they vanish instead */
   uint32_t mtu;              /* larger IP packets vanish; 0: none do */
   uint32_t packet_bytes_max; /* size of the buffers */
   /* Shares of packets, 0 to 1. */
@@ -77,6 +82,9 @@ struct link_stats {
   uint64_t blackout_drops;
   uint64_t mtu_drops;
   uint64_t queue_drops;
+  uint64_t ecn_drops;
+  uint64_t ect;          /* packets that entered as ECT(0), ECT(1) or CE */
+  uint64_t ce_marked;    /* by this link */
   uint64_t output_drops; /* not taken by the far end; counted by the caller */
   uint64_t duplicated;
   uint64_t reordered; /* left after a packet that had entered later */

@@ -121,6 +121,29 @@ static const char *set_queue(struct link_config *c, const char *value) {
   return NULL;
 }
 
+static const char *set_ce_above(struct link_config *c, const char *value) {
+  uint64_t *limit = &c->ce_above_bytes;
+
+  c->ce_above_bytes = c->ce_above_ns = 0;
+  if (read_time(value, strlen(value), &c->ce_above_ns) == 0)
+    limit = &c->ce_above_ns;
+  else if (units_size(value, strlen(value), limit) != 0)
+    *limit = 0;
+  return *limit > 0 ? NULL : "a size or a time above 0, like 100KB or 5ms";
+}
+
+static const char *set_ecn_bleach(struct link_config *c, const char *value) {
+  (void)value;
+  c->ecn_bleach = 1;
+  return NULL;
+}
+
+static const char *set_ecn_drop(struct link_config *c, const char *value) {
+  (void)value;
+  c->ecn_drop = 1;
+  return NULL;
+}
+
 static const char *read_mtu(uint32_t *mtu, const char *value) {
   uint64_t bytes;
 
@@ -160,6 +183,8 @@ static const struct link_option link_options[] = {
     {"corrupt", set_corrupt, 1},   {"duplicate", set_duplicate, 1},
     {"truncate", set_truncate, 1}, {"queue", set_queue, 1},
     {"mtu", set_mtu, 1},           {"blackout", set_blackout, 1},
+    {"ce-above", set_ce_above, 1}, {"ecn-bleach", set_ecn_bleach, 0},
+    {"ecn-drop", set_ecn_drop, 0},
 };
 
 /* --- options of the run --- */
@@ -378,6 +403,10 @@ static void finish_link(struct options *o, enum direction d) {
   if (c->packet_bytes_max < BUFFER_BYTES_MIN) c->packet_bytes_max = BUFFER_BYTES_MIN;
 }
 
+static int has_ecn(const struct link_config *c) {
+  return c->ce_above_bytes > 0 || c->ce_above_ns > 0 || c->ecn_bleach || c->ecn_drop;
+}
+
 static int finish_mode(const struct options *o, struct failure *f) {
   int has_truncate = o->link[DIRECTION_AB].truncate > 0 || o->link[DIRECTION_BA].truncate > 0;
 
@@ -387,6 +416,8 @@ static int finish_mode(const struct options *o, struct failure *f) {
     return failure_set(f, FAILURE_OWN, "--truncate and --rebind work with --relay only");
   if (o->mode == MODE_RELAY && (o->pcap_path != NULL || o->stops_a_after_b || o->has_flows))
     return failure_set(f, FAILURE_OWN, "--pcap, --flows and --stop-a-after-b do not work with --relay");
+  if (o->mode == MODE_RELAY && (has_ecn(&o->link[DIRECTION_AB]) || has_ecn(&o->link[DIRECTION_BA])))
+    return failure_set(f, FAILURE_OWN, "--ce-above, --ecn-bleach and --ecn-drop do not work with --relay");
   return 0;
 }
 

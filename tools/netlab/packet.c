@@ -10,6 +10,7 @@
 
 enum {
   IPV4_HEADER_MIN = 20,
+  IPV4_CHECKSUM_AT = 10,
   IPV6_HEADER = 40,
   UDP_HEADER = 8,
   TCP_HEADER_MIN = 20,
@@ -144,4 +145,33 @@ int packet_corrupt(uint8_t *data, size_t bytes, uint64_t random) {
   if (view.protocol == PACKET_UDP && checksum == 0) checksum = 0xffff;
   store16(checksum_at, checksum);
   return 1;
+}
+
+/* IPv4 keeps the field in the low bits of its second byte, IPv6 in the middle of it. */
+static unsigned ecn_shift(const uint8_t *data, size_t bytes, int *has_field) {
+  struct packet_view view;
+
+  packet_parse(&view, data, bytes);
+  *has_field = view.ip_version != 0;
+  return view.ip_version == 6 ? 4 : 0;
+}
+
+unsigned packet_ecn(const uint8_t *data, size_t bytes) {
+  int has_field;
+  unsigned shift = ecn_shift(data, bytes, &has_field);
+
+  return has_field ? (data[1] >> shift) & 3u : ECN_FIELD_NONE;
+}
+
+void packet_set_ecn(uint8_t *data, size_t bytes, unsigned ecn) {
+  int has_field;
+  unsigned shift = ecn_shift(data, bytes, &has_field);
+  uint16_t before;
+
+  assert(ecn <= ECN_FIELD_CE);
+  if (!has_field) return;
+  before = load16(data);
+  data[1] = (uint8_t)((data[1] & ~(3u << shift)) | ecn << shift);
+  if (shift == 0)
+    store16(data + IPV4_CHECKSUM_AT, checksum_updated(load16(data + IPV4_CHECKSUM_AT), before, load16(data)));
 }

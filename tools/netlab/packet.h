@@ -21,6 +21,15 @@ struct packet_view {
 /* Never reads beyond `bytes`; whatever is malformed becomes PACKET_OTHER. */
 void packet_parse(struct packet_view *view, const uint8_t *data, size_t bytes);
 
+/* The ECN field (RFC 3168 section 5). */
+enum { ECN_FIELD_NONE, ECN_FIELD_ECT1, ECN_FIELD_ECT0, ECN_FIELD_CE };
+
+/* The ECN field of an IP packet; ECN_FIELD_NONE for whatever is malformed. */
+unsigned packet_ecn(const uint8_t *data, size_t bytes);
+
+/* Writes the ECN field and mends the header's checksum as below; nothing where there is none. */
+void packet_set_ecn(uint8_t *data, size_t bytes, unsigned ecn);
+
 /*
  * Flips the bit of the UDP or TCP payload chosen by `random` and mends the checksum by the difference (RFC
  * 1624), so that the damage passes the kernel of the receiver. Returns 1, or 0 when there is no payload to
