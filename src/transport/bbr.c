@@ -6,7 +6,13 @@
 
 #include <assert.h>
 
-enum { QUANTUM_BYTES_MAX = 65507, QUANTUM_DATAGRAMS_MIN = 2 };
+enum {
+  QUANTUM_BYTES_MAX = 65507,
+  QUANTUM_DATAGRAMS_MIN = 2,
+  QUANTUM_LEAST_PART = 16, /* of what the rate gives: what timers can still keep up with */
+  QUANTUM_HALVINGS_MAX = 4,
+  QUEUE_TRAINS = 8 /* that fit into the queue */
+};
 #define PACING_MARGIN 0.99 /* a little below the path's rate, so that no queue can stand */
 #define RATE_BYTES_PER_S_MAX 1e12
 #define RTT_NS_GUESS NS_PER_MS
@@ -32,6 +38,11 @@ const char *bbr_state_name(enum bbr_state state) { return state < BBR_STATES ? s
 
 void bbr_set_state(struct bbr *bbr, uint64_t now_ns, enum bbr_state state) {
   assert(state < BBR_STATES && states[bbr->state].next & 1u << state && "no such transition");
+  if (bbr_is_probing(bbr)) bbr->probed_to_ns = now_ns;
+  if (bbr->pacing_gain < 1) {
+    bbr->slowed_to_ns = now_ns;
+    bbr->slowed_gain = bbr->pacing_gain;
+  }
   bbr->state = state;
   bbr->pacing_gain = states[state].pacing_gain;
   bbr->window_gain = states[state].window_gain;
@@ -74,6 +85,9 @@ uint64_t bbr_inflight_with_headroom(const struct bbr *bbr) {
   uint64_t headroom = (uint64_t)(BBR_HEADROOM * (double)bbr->inflight_long);
   if (headroom < bbr->datagram_bytes) headroom = bbr->datagram_bytes;
   uint64_t left = bbr->inflight_long > headroom ? bbr->inflight_long - headroom : 0;
+  uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth, 1) + bbr_extra_acked(bbr);
+  if (bdp > bbr->inflight_long) bdp = bbr->inflight_long;
+  if (left < bdp && !bbr->is_queue_standing) left = bdp;
   return left > bbr_window_min(bbr) ? left : bbr_window_min(bbr);
 }
 
@@ -101,8 +115,21 @@ void bbr_set_rate(struct bbr *bbr, double gain) {
   if (bbr->rate_bytes_per_s == 0) bbr->rate_bytes_per_s = 1; /* 0 would mean: not paced */
 }
 
+void bbr_halve_quantum(struct bbr *bbr) {
+  if (bbr->quantum_halvings < QUANTUM_HALVINGS_MAX) bbr->quantum_halvings++;
+}
+
+/* Where losses have shown what the path holds besides what is under way in it, a train is a small part of
+ * that: a queue of 20 packets loses half of a train of 40. */
 static void set_quantum(struct bbr *bbr) {
   uint64_t quantum = bbr->rate_bytes_per_s / 1000;
+  uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth_max, 1), most = quantum;
+  if (bbr->inflight_long != BBR_NONE)
+    most = bbr->inflight_long > bdp ? (bbr->inflight_long - bdp) / QUEUE_TRAINS >> bbr->quantum_halvings : 0;
+  else if (!bbr->full_reached && bbr->cycle_lost > 0 && bbr->ramp.phase == BBR_RAMP_OFF)
+    most = 0; /* not known yet; the ramp's bursts are meant as such */
+  if (most < quantum / QUANTUM_LEAST_PART) most = quantum / QUANTUM_LEAST_PART;
+  if (quantum > most) quantum = most;
   if (quantum > QUANTUM_BYTES_MAX) quantum = QUANTUM_BYTES_MAX;
   uint64_t least = QUANTUM_DATAGRAMS_MIN * bbr->datagram_bytes;
   bbr->quantum = quantum > least ? quantum : least;
@@ -160,6 +187,7 @@ void bbr_init(struct bbr *bbr, uint64_t now_ns, uint64_t datagram_bytes, uint64_
       .probe_rtt_min_at_ns = now_ns,
       .extra_acked_from_ns = now_ns,
       .round_rtt_ns = BBR_NONE,
+      .slow_from_ns = BBR_NONE,
       .undo_state = BBR_STATES,
       .up_acked_per_step = BBR_NONE,
       .background = {.from_ns = BBR_NONE, .to_ns = BBR_NONE},
@@ -203,10 +231,8 @@ void bbr_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr_update_latest(bbr, ack);
   bbr_update_bandwidth(bbr, ack);
   bbr_background_on_ack(bbr, ack->sample);
-  if (bbr->loss_round_start) {
-    bbr_check_slower_path(bbr, ack);
-    bbr_adapt_short_term(bbr, ack);
-  }
+  bbr_check_slower_path(bbr, ack);
+  if (bbr->loss_round_start) bbr_adapt_short_term(bbr, ack);
   bbr_update_aggregation(bbr, ack);
   bbr_check_full(bbr, ack);
   bbr_ramp_on_ack(bbr, ack);

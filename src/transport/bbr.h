@@ -10,10 +10,12 @@
  *   bbr_probe.c   ProbeBW: down, cruise, refill, up
  *
  * Where it goes beyond the draft, and why: loss that goes on while it sends slower than the path delivers
- * (bbr_loss.c); a queue that stands while cruising (bbr_bounds.c); a long path's start-up measures by bursts
- * (bbr_ramp.c); a start-up that still accelerates is not stopped by loss (bbr_states.c); a path that became
- * slower by half without losing is believed after two rounds, and a round trip near the minimum counts as a
- * fresh minimum (bbr_model.c). */
+ * (bbr_loss.c); a queue that stands, what losses and slowness of its own making do not mean (bbr_bounds.c); a
+ * long path's start-up measures by bursts (bbr_ramp.c); a start-up that still accelerates is not stopped by
+ * loss (bbr_states.c); a path that became slower by half without losing is believed soon, and a round trip
+ * near the minimum counts as a fresh minimum (bbr_model.c); a probe at the loss bound can end on a plateau
+ * (bbr_probe.c); trains shrink in front of a shallow queue, and the headroom is taken of the queue, not of
+ * the path: else 20 packets of queue cost most of 1 Gbit/s (bbr.c). */
 #ifndef TRANSPORT_BBR_H
 #define TRANSPORT_BBR_H
 
@@ -82,6 +84,7 @@ struct bbr {
   uint64_t window;           /* bytes in flight */
   uint64_t rate_bytes_per_s; /* pacing; 0: none before the first round trip is known */
   uint64_t quantum;          /* bytes in one train */
+  uint32_t quantum_halvings; /* trains were too much for the queue so many times */
 
   enum bbr_state state;
   double pacing_gain, window_gain;
@@ -111,12 +114,19 @@ struct bbr {
 
   /* losses of the round */
   uint64_t loss_round_delivered, loss_round_from; /* ends at; began at, in bytes delivered */
-  bool loss_round_start, is_loss_in_round;
+  bool loss_round_start, is_loss_in_round, is_loss_unprobed;
   uint64_t bandwidth_latest, inflight_latest, round_rtt_ns; /* bests of the round */
+  uint64_t probed_to_ns;                                    /* what was sent up to then was sent to probe */
+  uint64_t slowed_to_ns; /* until then it went slower than the model, by this gain */
+  double slowed_gain;
   uint64_t round_lost, round_loss_ranges, last_lost_number;
   bool is_marked_in_round; /* by the path: CE */
+  bool is_queue_standing;  /* packets waited all through the last round */
   uint32_t loss_rounds;    /* rounds in a row that lost something */
   uint32_t slow_rounds;    /* rounds in a row that delivered less than half, with a queue */
+  uint64_t slow_from_ns;   /* since then every sample says so; UINT64_MAX: not so */
+  uint64_t slow_from_delivered;
+  uint64_t slower_since_ns; /* as believed last */
   struct bbr_background background;
   struct bbr_ramp ramp;
 

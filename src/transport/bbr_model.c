@@ -1,16 +1,18 @@
 /* bbr_model: the filters (draft: "Updating Network Path Model Parameters").
  *
- * Beyond the draft: (1) A path that twice in a row delivers less than half of the estimate in a round, while
- * packets wait, has become slower. The estimate follows at once: its filter would remember the old rate for
- * two cycles, each of them many times longer now, with ever more packets waiting. (2) A round trip within a
- * sixteenth of the minimum proves that the path has been empty as well as a lower one would, so no ProbeRTT
- * is due; the minimum itself is kept. On real paths no two round trips are equal to the nanosecond. */
+ * Beyond the draft: (1) A path that delivers less than half of the estimate, while packets wait, in two
+ * rounds in a row or in every sample of a few least round trips (rounds are long behind a long queue), has
+ * become slower. The estimate follows at once: its filter would remember the old rate for two cycles, each of
+ * them many times longer now, with ever more packets waiting. (2) A round trip within a sixteenth of the
+ * minimum proves that the path has been empty as well as a lower one would, so no ProbeRTT is due; the
+ * minimum itself is kept. On real paths no two round trips are equal to the nanosecond. */
 #include "transport/bbr_parts.h"
 
 #define MIN_RTT_WINDOW_NS (10 * NS_PER_S)
 #define PROBE_RTT_INTERVAL_NS (5 * NS_PER_S)
 #define MIN_RTT_NOISE_NS (20 * NS_PER_US)
-enum { EXTRA_ACKED_ROUNDS = 10, SLOW_ROUNDS = 2 };
+#define SLOW_NS_MIN (100 * NS_PER_MS)
+enum { EXTRA_ACKED_ROUNDS = 10, SLOW_ROUNDS = 2, SLOW_RTTS = 4 };
 
 /* ---- rounds ---- */
 
@@ -57,6 +59,7 @@ void bbr_update_bandwidth(struct bbr *bbr, const struct bbr_ack *ack) {
   update_round(bbr, ack);
   uint64_t rate = ack->sample->rate_bytes_per_s;
   if (rate == 0 || (rate < bbr->bandwidth_max && ack->sample->stamp.is_app_limited)) return;
+  if (ack->sample->stamp.delivered_ns < bbr->slower_since_ns) return; /* reaches back to a faster path */
   if (bbr->bandwidth_slots[1] < rate) bbr->bandwidth_slots[1] = rate;
   take_bandwidth(bbr);
 }
@@ -68,17 +71,42 @@ void bbr_advance_bandwidth_filter(struct bbr *bbr) {
   take_bandwidth(bbr);
 }
 
-/* At the end of each round. */
-void bbr_check_slower_path(struct bbr *bbr, const struct bbr_ack *ack) {
-  bool is_waiting = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns / 3 * 2 > bbr->min_rtt_ns;
-  bool is_slow = bbr_is_in_probe_bw(bbr) && !ack->sample->stamp.is_app_limited && is_waiting &&
-                 bbr->bandwidth_latest < bbr->bandwidth_max / 2;
-  bbr->slow_rounds = is_slow ? bbr->slow_rounds + 1 : 0;
-  if (bbr->slow_rounds < SLOW_ROUNDS) return;
+static bool is_slow(const struct bbr *bbr, const struct bbr_ack *ack, uint64_t rtt_ns, uint64_t rate) {
+  bool is_waiting = bbr->min_rtt_ns != BBR_NONE && rtt_ns / 3 * 2 > bbr->min_rtt_ns;
+  return bbr_is_in_probe_bw(bbr) && !ack->sample->stamp.is_app_limited && is_waiting &&
+         rate < bbr->bandwidth_max / 2;
+}
+
+static void believe_slower(struct bbr *bbr, uint64_t rate) {
   bbr->slow_rounds = 0;
-  bbr->bandwidth_slots[0] = bbr->bandwidth_slots[1] = bbr->bandwidth_latest;
+  bbr->slow_from_ns = BBR_NONE;
+  bbr->bandwidth_slots[0] = bbr->bandwidth_slots[1] = rate;
   take_bandwidth(bbr);
   bbr_reset_short_term(bbr);
+}
+
+void bbr_check_slower_path(struct bbr *bbr, const struct bbr_ack *ack) {
+  const struct rate_sample *sample = ack->sample;
+  if (bbr->loss_round_start) {
+    bool slow = is_slow(bbr, ack, bbr->round_rtt_ns, bbr->bandwidth_latest);
+    bbr->slow_rounds = slow ? bbr->slow_rounds + 1 : 0;
+    if (bbr->slow_rounds >= SLOW_ROUNDS) believe_slower(bbr, bbr->bandwidth_latest);
+  }
+  if (sample->rate_bytes_per_s == 0) return;
+  if (!is_slow(bbr, ack, sample->rtt_ns, sample->rate_bytes_per_s)) {
+    bbr->slow_from_ns = BBR_NONE;
+    return;
+  }
+  if (bbr->slow_from_ns == BBR_NONE) {
+    bbr->slow_from_ns = ack->now_ns;
+    bbr->slow_from_delivered = ack->delivery->delivered;
+  }
+  uint64_t needed_ns = SLOW_RTTS * bbr->min_rtt_ns > SLOW_NS_MIN ? SLOW_RTTS * bbr->min_rtt_ns : SLOW_NS_MIN;
+  uint64_t slow_ns = ack->now_ns - bbr->slow_from_ns;
+  if (slow_ns < needed_ns) return;
+  double delivered = (double)(ack->delivery->delivered - bbr->slow_from_delivered);
+  bbr->slower_since_ns = bbr->slow_from_ns;
+  believe_slower(bbr, (uint64_t)(delivered * 1e9 / (double)slow_ns));
 }
 
 /* ---- aggregation ---- */

@@ -17,6 +17,8 @@ uint64_t bbr_bdp(const struct bbr *bbr, uint64_t bandwidth, double gain);
 uint64_t bbr_inflight(const struct bbr *bbr, uint64_t bandwidth, double gain);
 uint64_t bbr_inflight_with_headroom(const struct bbr *bbr);
 void bbr_set_rate(struct bbr *bbr, double gain);
+/* Trains lose: half of what the model would have. */
+void bbr_halve_quantum(struct bbr *bbr);
 void bbr_save_window(struct bbr *bbr);
 void bbr_restore_window(struct bbr *bbr);
 bool bbr_is_window_limited(const struct bbr *bbr);

@@ -4,7 +4,9 @@
  *
  * Beyond the draft: when something was lost in the last cycle, down lasts a round at least and is slower, for
  * what is lost in it to be measured (bbr_loss.c). The estimate can be too high by a policer's bucket; at 0.9
- * of it the policer's drops would look like the path's own. */
+ * of it the policer's drops would look like the path's own. And a probe that fills the window up to the
+ * long-term bound goes on only while that bound is below what the probe's gain asks for: else it is the path
+ * that holds the rate, and the probe would but fill the queue, to the harm of all who share it. */
 #include "transport/bbr_parts.h"
 
 enum {
@@ -16,6 +18,7 @@ enum {
 #define PROBE_WAIT_NS (2 * NS_PER_S)
 #define PROBE_WAIT_SPREAD_NS NS_PER_S
 #define MEASURING_GAIN 0.75
+#define PROBE_GAIN 1.25
 
 uint64_t bbr_target_inflight(const struct bbr *bbr) {
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth, 1);
@@ -43,6 +46,7 @@ void bbr_start_cruise(struct bbr *bbr, uint64_t now_ns) {
 }
 
 void bbr_start_refill(struct bbr *bbr, uint64_t now_ns, const struct delivery *delivery) {
+  if (bbr->cycle_lost == 0 && bbr->quantum_halvings > 0) bbr->quantum_halvings--;
   bbr_reset_short_term(bbr);
   bbr->up_rounds = 0;
   bbr->up_acked = 0;
@@ -91,11 +95,13 @@ static bool is_time_to_cruise(const struct bbr *bbr, const struct bbr_ack *ack) 
 
 static bool is_time_to_go_down(struct bbr *bbr, const struct bbr_ack *ack) {
   /* The last probe lost too much: this one only touches that bound, and tells whether it holds. */
-  if (bbr->prev_too_high && ack->bytes_in_flight >= bbr->inflight_long) {
+  uint64_t before = ack->bytes_in_flight + ack->sample->newly_acked; /* what was in flight at most */
+  if (bbr->prev_too_high && before >= bbr->inflight_long) {
     bbr->prev_precautionary = true;
     return true;
   }
-  if (bbr_is_window_limited(bbr) && bbr->window >= bbr->inflight_long) {
+  bool is_bound = bbr->inflight_long < bbr_inflight(bbr, bbr->bandwidth_max, PROBE_GAIN);
+  if (bbr_is_window_limited(bbr) && bbr->window >= bbr->inflight_long && is_bound) {
     bbr_reset_full(bbr); /* the bound, not the path, holds the rate */
     bbr->full_bandwidth = ack->sample->rate_bytes_per_s;
     return false;

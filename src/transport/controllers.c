@@ -9,6 +9,7 @@ static void no_init(struct congestion *cc) { (void)cc; }
 static void take_bbr(struct congestion *cc) {
   cc->window = cc->bbr.window;
   cc->rate_bytes_per_s = cc->bbr.rate_bytes_per_s;
+  cc->quantum = cc->bbr.quantum;
 }
 
 static void start_bbr(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed) {

@@ -8,7 +8,7 @@
  *
  * Beyond the draft: a queue that overflows before 60 ms would never show a delay to yield to. A loss while
  * packets wait lowers the target to half of that wait; each time between two slowdowns without a loss doubles
- * it again. */
+ * it again. And loss that does not follow the queue is not answered (ledbat_loss.c). */
 #ifndef TRANSPORT_LEDBAT_H
 #define TRANSPORT_LEDBAT_H
 
@@ -32,12 +32,20 @@ struct ledbat_delay {
   uint32_t minute, sample;
 };
 
+/* Packets, as shares of a datagram. */
+struct ledbat_loss {
+  double total, lost; /* since from_ns */
+  uint64_t from_ns;
+  double clear_total, clear_lost; /* while none waited */
+};
+
 struct ledbat {
   uint64_t window, threshold; /* bytes */
   uint64_t rate_bytes_per_s;  /* pacing; 0: none yet */
   uint64_t datagram_bytes;
   enum ledbat_state state;
   struct ledbat_delay delay;
+  struct ledbat_loss loss;
   uint64_t target_ns; /* LEDBAT_TARGET_NS, or less in front of a short queue */
   bool lost_since_slowdown;
   double growth;                         /* not yet worth a byte; may be negative */
@@ -66,6 +74,11 @@ void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
 void ledbat_on_marked(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
 void ledbat_on_persistent_congestion(struct ledbat *ledbat, uint64_t now_ns);
 void ledbat_on_spurious_loss(struct ledbat *ledbat);
+
+/* ledbat_loss.c */
+void ledbat_loss_on_acked(struct ledbat *ledbat, uint64_t now_ns, uint64_t bytes);
+/* Counts a packet as lost; false: the path loses as much anyway. */
+bool ledbat_loss_is_answered(struct ledbat *ledbat);
 
 /* ledbat_delay.c */
 void ledbat_delay_init(struct ledbat_delay *delay, uint64_t now_ns);

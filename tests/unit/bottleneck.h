@@ -1,34 +1,29 @@
-/* bottleneck: a path of one bottleneck in simulated time: rate, base delay, a queue in bytes, random loss
- * before it, acknowledgements that come in slots; or a policer, which drops what exceeds its rate and delays
- * nothing. Controllers are judged by what they bring through it. A test changes the fields of struct path
- * between runs. */
+/* bottleneck: a path of one bottleneck in simulated time: rate, base delay, a queue in bytes, losses before
+ * it (random or planned), acknowledgements that come in slots or are held back, packets that take a detour;
+ * or a policer, which drops what exceeds its rate and delays nothing. Controllers are judged by what they
+ * bring through it. A test changes the fields of struct path between runs. */
 #ifndef BOTTLENECK_H
 #define BOTTLENECK_H
 
 #include "path_flow.h"
+#include "path_ring.h"
 
-enum { PATH_FLOWS = 4, PATH_QUEUE = 1 << 17 };
-
-struct path_place {
-  uint64_t ns, number; /* when it came to the queue, or when its acknowledgement is due */
-  uint32_t flow;
-};
-
-struct path_ring {
-  struct path_place *at;
-  uint64_t head, tail;
-};
+enum { PATH_FLOWS = 4 };
 
 struct path {
   uint64_t rate; /* bytes a second */
   uint64_t rtt_ns, queue_bytes, ack_slot_ns;
   double loss;
-  uint64_t policer_bytes; /* its bucket; 0: a queue */
+  uint64_t drop_count, drop_every;  /* the next so many packets are lost; each so many-th, 0: none */
+  uint64_t detour_count, detour_ns; /* the next so many packets need so much longer than those behind them */
+  uint64_t held_to_ns;              /* acknowledgements due before come then, all at once */
+  uint64_t policer_bytes;           /* its bucket; 0: a queue */
   struct flow flows[PATH_FLOWS];
   uint32_t flow_count;
 
   uint64_t now_ns, done_ns; /* when the packet at the queue's head has left */
-  struct path_ring queue, on_way;
+  struct path_ring queue, on_way, detour;
+  uint64_t entered; /* packets, for drop_every */
   double tokens;
   uint64_t tokens_ns;
   struct prng prng;
@@ -44,7 +39,8 @@ static inline void path_init(struct path *path, uint64_t rate, uint64_t rtt_ns, 
   path->now_ns = path->from_ns = 1000 * NS_PER_S;
   path->queue.at = calloc(PATH_QUEUE, sizeof *path->queue.at);
   path->on_way.at = calloc(PATH_QUEUE, sizeof *path->on_way.at);
-  assert(path->queue.at && path->on_way.at);
+  path->detour.at = calloc(PATH_QUEUE, sizeof *path->detour.at);
+  assert(path->queue.at && path->on_way.at && path->detour.at);
   prng_seed(&path->prng, 7);
 }
 
@@ -53,6 +49,7 @@ static inline void path_clear(struct path *path) {
     free(path->flows[i].ring);
   free(path->queue.at);
   free(path->on_way.at);
+  free(path->detour.at);
 }
 
 static inline struct flow *path_add(struct path *path, enum flow_kind kind) {
@@ -62,19 +59,24 @@ static inline struct flow *path_add(struct path *path, enum flow_kind kind) {
   return flow;
 }
 
-static inline void path_push(struct path_ring *ring, struct path_place place) {
-  assert(ring->tail - ring->head < PATH_QUEUE);
-  ring->at[ring->tail++ % PATH_QUEUE] = place;
-}
-
 static inline void path_return(struct path *path, uint32_t flow, uint64_t number) {
   uint64_t ns = path->now_ns + path->rtt_ns;
+  bool is_detour = path->detour_count > 0;
+  if (is_detour) ns += path->detour_ns;
   if (path->ack_slot_ns > 0) ns = (ns + path->ack_slot_ns - 1) / path->ack_slot_ns * path->ack_slot_ns;
-  path_push(&path->on_way, (struct path_place){ns, number, flow});
+  path_push(is_detour ? &path->detour : &path->on_way, (struct path_place){ns, number, flow});
+  if (is_detour) path->detour_count--;
+}
+
+static inline bool path_drops(struct path *path) {
+  path->entered++;
+  if (path->drop_every > 0 && path->entered % path->drop_every == 0) return true;
+  if (path->drop_count > 0) return path->drop_count--, true;
+  return path->loss > 0 && (double)prng_below(&path->prng, 1000000) < path->loss * 1e6;
 }
 
 static inline void path_enter(struct path *path, uint32_t flow, uint64_t number) {
-  if (path->loss > 0 && (double)prng_below(&path->prng, 1000000) < path->loss * 1e6) return;
+  if (path_drops(path)) return;
   if (path->policer_bytes > 0) {
     path->tokens += (double)path->rate * (double)(path->now_ns - path->tokens_ns) / 1e9;
     if (path->tokens > (double)path->policer_bytes) path->tokens = (double)path->policer_bytes;
@@ -100,6 +102,19 @@ static inline void path_leave(struct path *path) {
   path->done_ns = is_empty ? TIME_NEVER : path->now_ns + FLOW_PACKET * NS_PER_S / path->rate;
 }
 
+static inline uint64_t path_due_ns(const struct path *path, const struct path_ring *ring) {
+  if (ring->head == ring->tail) return TIME_NEVER;
+  uint64_t ns = ring->at[ring->head % PATH_QUEUE].ns;
+  return ns > path->held_to_ns ? ns : path->held_to_ns;
+}
+
+static inline void path_take_due(struct path *path, struct path_ring *ring) {
+  while (path_due_ns(path, ring) <= path->now_ns) {
+    const struct path_place *place = &ring->at[ring->head++ % PATH_QUEUE];
+    flow_take(&path->flows[place->flow], path->now_ns, place->number);
+  }
+}
+
 /* All acknowledgements due now; those of one flow are one event. */
 static inline void path_acknowledge(struct path *path) {
   uint64_t before[PATH_FLOWS];
@@ -107,21 +122,17 @@ static inline void path_acknowledge(struct path *path) {
     before[i] = path->flows[i].in_flight;
     delivery_begin(&path->flows[i].delivery, &path->flows[i].sample);
   }
-  while (path->on_way.head < path->on_way.tail) {
-    const struct path_place *place = &path->on_way.at[path->on_way.head % PATH_QUEUE];
-    if (place->ns > path->now_ns) break;
-    path->on_way.head++;
-    flow_take(&path->flows[place->flow], path->now_ns, place->number);
-  }
+  path_take_due(path, &path->on_way);
+  path_take_due(path, &path->detour);
   for (uint32_t i = 0; i < path->flow_count; i++)
     flow_finish(&path->flows[i], path->now_ns, before[i]);
 }
 
 static inline uint64_t path_next_ns(const struct path *path) {
   uint64_t next_ns = path->done_ns;
-  const struct path_ring *way = &path->on_way;
-  if (way->head < way->tail && way->at[way->head % PATH_QUEUE].ns < next_ns)
-    next_ns = way->at[way->head % PATH_QUEUE].ns;
+  uint64_t way_ns = path_due_ns(path, &path->on_way), detour_ns = path_due_ns(path, &path->detour);
+  if (way_ns < next_ns) next_ns = way_ns;
+  if (detour_ns < next_ns) next_ns = detour_ns;
   for (uint32_t i = 0; i < path->flow_count; i++) {
     uint64_t send_ns = flow_next_ns(&path->flows[i], path->now_ns);
     uint64_t timeout_ns = flow_timeout_ns(&path->flows[i]);
@@ -136,8 +147,8 @@ static inline void path_run(struct path *path, uint64_t duration_ns) {
   for (uint64_t next_ns; (next_ns = path_next_ns(path)) < end_ns;) {
     if (next_ns > path->now_ns) path->now_ns = next_ns;
     if (path->done_ns <= path->now_ns) path_leave(path);
-    const struct path_ring *way = &path->on_way;
-    if (way->head < way->tail && way->at[way->head % PATH_QUEUE].ns <= path->now_ns) path_acknowledge(path);
+    if (path_due_ns(path, &path->on_way) <= path->now_ns || path_due_ns(path, &path->detour) <= path->now_ns)
+      path_acknowledge(path);
     for (uint32_t i = 0; i < path->flow_count; i++) {
       struct flow *flow = &path->flows[i];
       if (flow_timeout_ns(flow) <= path->now_ns) flow_on_timeout(flow, path->now_ns);

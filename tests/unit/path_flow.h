@@ -1,6 +1,7 @@
 /* path_flow: a sender for the path model of bottleneck.h: it has always something to send unless told
  * otherwise, obeys its controller's window and its pacing rate, and finds losses by three later packets or by
- * silence. Lost bytes are not sent again: what counts is what arrives. */
+ * silence; when all that an episode declared lost arrives after all, it says so, as the connection does. Lost
+ * bytes are not sent again: what counts is what arrives. */
 #ifndef PATH_FLOW_H
 #define PATH_FLOW_H
 
@@ -17,7 +18,7 @@ enum flow_kind { FLOW_BBR, FLOW_LEDBAT, FLOW_CUBIC, FLOW_CONSTANT };
 struct flow_packet {
   struct delivery_stamp stamp;
   uint64_t sent_ns;
-  enum { FLOW_SENT = 1, FLOW_SETTLED } state;
+  enum { FLOW_SENT = 1, FLOW_LOST, FLOW_SETTLED } state;
 };
 
 struct flow {
@@ -34,7 +35,8 @@ struct flow {
   uint64_t in_flight, progress_ns;
   uint64_t app_rate, app_from_ns, app_sent; /* bytes a second, 0: all there is; counted from app_from_ns */
   bool paused;
-  uint64_t sent, lost; /* packets */
+  uint64_t sent, lost;                                                         /* packets */
+  uint64_t episode_first, episode_end, episode_lost, episode_spurious, undone; /* losses found false */
 };
 
 static inline void flow_init(struct flow *flow, enum flow_kind kind, uint64_t now_ns, uint64_t seed) {
@@ -61,6 +63,7 @@ static inline void flow_pace(struct flow *flow, uint64_t now_ns) {
                   : flow->kind == FLOW_LEDBAT ? flow->ledbat.rate_bytes_per_s
                   : flow->kind == FLOW_CUBIC  ? flow->cubic.rate_bytes_per_s
                                               : 0;
+  pacer_limit_quantum(&flow->pacer, flow->kind == FLOW_BBR ? flow->bbr.quantum : 0);
   pacer_set_rate(&flow->pacer, now_ns, rate, FLOW_PACKET);
 }
 
@@ -99,10 +102,22 @@ static inline uint64_t flow_send(struct flow *flow, uint64_t now_ns) {
   return flow->next++;
 }
 
+static inline void flow_on_spurious(struct flow *flow, uint64_t now_ns, uint64_t number) {
+  flow->ring[number % FLOW_RING].state = FLOW_SETTLED;
+  if (number < flow->episode_first || number >= flow->episode_end) return;
+  if (++flow->episode_spurious < flow->episode_lost) return;
+  flow->undone++;
+  if (flow->kind == FLOW_BBR) bbr_on_spurious_loss(&flow->bbr, now_ns, &flow->delivery);
+  if (flow->kind == FLOW_LEDBAT) ledbat_on_spurious_loss(&flow->ledbat);
+  if (flow->kind == FLOW_CUBIC) flow->cubic.ops->on_spurious_loss(&flow->cubic, now_ns);
+}
+
 /* One packet arrived, as the acknowledgement under way says. */
 static inline void flow_take(struct flow *flow, uint64_t now_ns, uint64_t number) {
   struct flow_packet *packet = &flow->ring[number % FLOW_RING];
-  if (packet->state != FLOW_SENT || number < flow->lowest) return; /* given up before */
+  if (number + FLOW_RING < flow->next) return; /* forgotten */
+  if (packet->state == FLOW_LOST) flow_on_spurious(flow, now_ns, number);
+  if (packet->state != FLOW_SENT) return;
   packet->state = FLOW_SETTLED;
   flow->in_flight -= FLOW_PACKET;
   delivery_on_acked(&flow->delivery, &flow->sample, now_ns, &packet->stamp, packet->sent_ns, FLOW_PACKET);
@@ -114,9 +129,15 @@ static inline uint64_t flow_lose_below(struct flow *flow, uint64_t now_ns, uint6
   for (; flow->lowest < end; flow->lowest++) {
     struct flow_packet *packet = &flow->ring[flow->lowest % FLOW_RING];
     if (packet->state != FLOW_SENT) continue;
-    packet->state = FLOW_SETTLED;
+    packet->state = FLOW_LOST;
     flow->in_flight -= FLOW_PACKET;
     flow->lost++;
+    if (flow->lowest >= flow->episode_end) {
+      flow->episode_lost = flow->episode_spurious = 0;
+      flow->episode_first = flow->lowest;
+      flow->episode_end = flow->next;
+    }
+    flow->episode_lost++;
     bytes += FLOW_PACKET;
     delivery_on_lost(&flow->delivery, FLOW_PACKET);
     struct bbr_lost lost = {now_ns,          flow->lowest,   FLOW_PACKET,

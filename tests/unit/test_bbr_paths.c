@@ -127,6 +127,7 @@ static void finds_ten_times_the_rate(void) {
   }
 }
 
+/* Known before the queue is gone: half a second, whatever stands in it. Then the queue needs its time. */
 static void falls_to_a_tenth_of_the_rate(void) {
   static const uint64_t queues[] = {125000, 500000, 1250000}; /* a quarter of the BDP, one, two and a half */
   for (int i = 0; i < 9; i++) {
@@ -134,22 +135,33 @@ static void falls_to_a_tenth_of_the_rate(void) {
     path_run(&path, (10000 + 370 * (uint64_t)i) * MS);
     path.rate = 10 * MBIT;
     path_measure(&path);
-    /* Two and a half BDP of queue are a second's worth now: two rounds of it have to be seen. */
-    path_run(&path, queues[i % 3] > 500000 ? 3 * NS_PER_S : 2 * NS_PER_S);
-    FIGURE("100 to 10 Mbit/s, queue %d KB: %.1f Mbit/s, in flight %.0f BDP\n", (int)(queues[i % 3] / 1000),
-           (double)bbr->bandwidth / (double)MBIT, (double)path.flows[0].in_flight / 50000);
+    path_run(&path, 500 * MS);
+    double soon = (double)bbr->bandwidth / (double)MBIT;
+    path_run(&path, 1500 * MS);
+    FIGURE("100 to 10 Mbit/s, queue %d KB: %.1f Mbit/s after 0.5 s, %.1f after 2, in flight %.0f BDP\n",
+           (int)(queues[i % 3] / 1000), soon, (double)bbr->bandwidth / (double)MBIT,
+           (double)path.flows[0].in_flight / 50000);
+    CU_ASSERT(soon > 7 && soon < 13);
     CU_ASSERT(bbr->bandwidth > 7 * MBIT && bbr->bandwidth < 13 * MBIT);
-    CU_ASSERT(path_share(&path, 0) > 0.9);
+    CU_ASSERT(path.flows[0].in_flight < 200000 && path_share(&path, 0) > 0.9);
     path_clear(&path);
   }
 }
 
-static void a_shallow_queue_loses_little(void) {
-  begin(200 * MBIT, 20 * MS, 20 * FLOW_PACKET);
-  double share = share_between(0, 20);
-  FIGURE("200 Mbit/s 20 ms, 20 packets of queue: %.3f, lost %.4f\n", share, path_lost_share(&path));
-  CU_ASSERT(share > 0.65 && path_lost_share(&path) < 0.02); /* one train of a probe is more than the queue */
-  path_clear(&path);
+/* Twenty packets: a train must not be more. */
+static void a_shallow_queue_is_no_bound_of_the_rate(void) {
+  static const struct {
+    uint64_t rate, rtt_ns;
+  } rows[] = {{100 * MBIT, 10 * MS}, {100 * MBIT, 100 * MS}, {200 * MBIT, 20 * MS},
+              {500 * MBIT, 50 * MS}, {1000 * MBIT, 10 * MS}, {1000 * MBIT, 100 * MS}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    begin(rows[i].rate, rows[i].rtt_ns, 20 * FLOW_PACKET);
+    double share = share_between(3, 10);
+    FIGURE("%.0f Mbit/s %.0f ms, 20 packets of queue: %.3f, lost %.4f\n", (double)rows[i].rate / (double)MBIT,
+           (double)rows[i].rtt_ns / 1e6, share, path_lost_share(&path));
+    CU_ASSERT(share > 0.9 && path_lost_share(&path) < 0.02);
+    path_clear(&path);
+  }
 }
 
 static void a_policer_is_not_fought(void) {
@@ -188,7 +200,7 @@ static void two_flows_share(void) {
   } rows[] = {{50 * MBIT, 40 * MS, 1, 0, 0.95},   {50 * MBIT, 40 * MS, 2, 0, 0.95},
               {200 * MBIT, 100 * MS, 2, 0, 0.95}, {50 * MBIT, 30 * MS, 33, 0, 0.95},
               {50 * MBIT, 40 * MS, 2, 5, 0.95},   {50 * MBIT, 30 * MS, 33, 5, 0.95},
-              {100 * MBIT, 20 * MS, 1, 5, 0.9},   {20 * MBIT, 80 * MS, 1.5, 5, 0.93}};
+              {100 * MBIT, 20 * MS, 1, 5, 0.95},  {20 * MBIT, 80 * MS, 1.5, 5, 0.94}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     begin(rows[i].rate, rows[i].rtt_ns,
           (uint64_t)(rows[i].queue * (double)bdp(rows[i].rate, rows[i].rtt_ns)));
@@ -227,7 +239,7 @@ static void cubic_beside_it_lives(void) {
   path_add(&path, FLOW_CUBIC);
   share_between(5, 65);
   FIGURE("beside CUBIC, 100 Mbit/s 20 ms: %.3f, CUBIC %.3f\n", path_share(&path, 0), path_share(&path, 1));
-  CU_ASSERT(path_share(&path, 1) >= 0.25 && path_share(&path, 0) >= 0.35);
+  CU_ASSERT(path_share(&path, 1) >= 0.3 && path_share(&path, 0) >= 0.35);
   path_clear(&path);
 }
 
@@ -244,7 +256,7 @@ static void counters_pass_four_gigabytes(void) {
 UNIT_MAIN(UNIT_CASE(fills_a_long_path), UNIT_CASE(fills_a_long_path_soon),
           UNIT_CASE(starts_up_on_any_round_trip), UNIT_CASE(starts_up_when_app_limited_at_first),
           UNIT_CASE(keeps_a_deep_queue_short), UNIT_CASE(finds_ten_times_the_rate),
-          UNIT_CASE(falls_to_a_tenth_of_the_rate), UNIT_CASE(a_shallow_queue_loses_little),
+          UNIT_CASE(falls_to_a_tenth_of_the_rate), UNIT_CASE(a_shallow_queue_is_no_bound_of_the_rate),
           UNIT_CASE(a_policer_is_not_fought), UNIT_CASE(loss_that_is_over_is_forgotten),
           UNIT_CASE(two_flows_share), UNIT_CASE(a_standing_queue_is_not_taken_for_the_path),
           UNIT_CASE(cubic_beside_it_lives), UNIT_CASE(counters_pass_four_gigabytes))

@@ -155,8 +155,21 @@ static void larger_datagrams_raise_what_a_ramp_returns_to(void) {
   CU_ASSERT(ledbat.state == LEDBAT_STEADY && ledbat.window == 2800);
 }
 
+/* Losses while nothing waits are counted as the path's; up to 5% of 400 packets and three deviations. */
+static void loss_without_a_queue_is_borne(void) {
+  begin(80000, 100 * MS);
+  for (int i = 0; i < 33; i++) {
+    now_ns += 200 * MS; /* each of another round trip */
+    ledbat_on_lost(&ledbat, now_ns, now_ns - MS);
+    CU_ASSERT_EQUAL(ledbat.window, 80000);
+  }
+  ledbat_on_lost(&ledbat, now_ns, now_ns - MS);
+  CU_ASSERT_EQUAL(ledbat.window, 40000);
+}
+
 static void halves_once_a_round_trip_and_undoes_it(void) {
   begin(80000, 100 * MS);
+  settle(130 * MS);
   ledbat_on_lost(&ledbat, now_ns, now_ns - 50 * MS);
   ledbat_on_lost(&ledbat, now_ns + MS, now_ns - 40 * MS);
   CU_ASSERT(ledbat.window == 40000 && ledbat.threshold == 40000);
@@ -208,11 +221,38 @@ static void fills_an_idle_path_to_the_target(void) {
   }
 }
 
+/* What is lost whatever is sent costs little; what is lost in a queue is yielded to as before. */
+static void loss_of_the_path_does_not_starve_it(void) {
+  static const struct {
+    uint64_t rate, rtt_ns;
+    double loss, share;
+  } rows[] = {{50 * MBIT, 30 * MS, 0.01, 0.65},
+              {20 * MBIT, 100 * MS, 0.01, 0.55},
+              {50 * MBIT, 30 * MS, 0.03, 0.7},
+              {100 * MBIT, 10 * MS, 0.001, 0.7}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    path_init(&path, rows[i].rate, rows[i].rtt_ns, rows[i].rate);
+    path.loss = rows[i].loss;
+    path_add(&path, FLOW_LEDBAT);
+    path_run(&path, 60 * NS_PER_S);
+    path_measure(&path);
+    path_run(&path, 120 * NS_PER_S);
+    FIGURE("%.0f Mbit/s %.0f ms, loss %.3f: %.3f, waits %.1f ms\n", (double)rows[i].rate / (double)MBIT,
+           (double)rows[i].rtt_ns / 1e6, rows[i].loss, path_share(&path, 0), path_wait_s(&path) * 1e3);
+    CU_ASSERT(path_share(&path, 0) >= rows[i].share);
+    path_clear(&path);
+  }
+}
+
 static void yields_to_a_greedy_flow(void) {
   static const struct {
     double queue_ms, share;
     enum flow_kind kind;
-  } rows[] = {{1000, 0.05, FLOW_CUBIC}, {120, 0.2, FLOW_CUBIC}, {30, 0.4, FLOW_CUBIC}, {1000, 0.5, FLOW_BBR}};
+  } rows[] = {{1000, 0.05, FLOW_CUBIC},
+              {120, 0.2, FLOW_CUBIC},
+              {30, 0.4, FLOW_CUBIC},
+              {5, 0.55, FLOW_CUBIC},
+              {1000, 0.5, FLOW_BBR}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     path_init(&path, 50 * MBIT, 30 * MS, (uint64_t)(rows[i].queue_ms * 50 * (double)MBIT / 1000));
     path_add(&path, FLOW_LEDBAT);
@@ -247,7 +287,7 @@ UNIT_MAIN(UNIT_CASE(delays_are_minima), UNIT_CASE(a_longer_path_is_believed_afte
           UNIT_CASE(grows_by_the_gain), UNIT_CASE(shrinks_in_proportion_to_the_excess),
           UNIT_CASE(never_below_two_datagrams), UNIT_CASE(slow_start_ends_at_three_quarters),
           UNIT_CASE(slows_down_and_comes_back), UNIT_CASE(larger_datagrams_raise_what_a_ramp_returns_to),
-          UNIT_CASE(halves_once_a_round_trip_and_undoes_it),
+          UNIT_CASE(loss_without_a_queue_is_borne), UNIT_CASE(halves_once_a_round_trip_and_undoes_it),
           UNIT_CASE(a_queue_that_overflows_early_lowers_the_target),
-          UNIT_CASE(fills_an_idle_path_to_the_target), UNIT_CASE(yields_to_a_greedy_flow),
-          UNIT_CASE(comes_back_when_the_other_has_gone))
+          UNIT_CASE(fills_an_idle_path_to_the_target), UNIT_CASE(loss_of_the_path_does_not_starve_it),
+          UNIT_CASE(yields_to_a_greedy_flow), UNIT_CASE(comes_back_when_the_other_has_gone))
