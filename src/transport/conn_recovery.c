@@ -99,8 +99,6 @@ static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level le
   conn->congestion.ops->on_loss(&conn->congestion, &batch->event);
   /* No queue was full: where nothing else was lost, nothing needs an answer but to ask no more. */
   bool is_all = conn->episode_first >= conn->ecn.test_from && conn->episode_lost <= conn->ecn.tested_lost;
-  /* No queue was full: where nothing else was lost, nothing needs an answer but to ask no more. */
-  bool is_all = conn->episode_first >= conn->ecn.test_from && conn->episode_lost <= conn->ecn.tested_lost;
   if (batch->is_swallowed && is_all) {
     conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
     return;

@@ -127,8 +127,7 @@ void ledbat_on_ack(struct ledbat *ledbat, const struct ledbat_ack *ack) {
   set_rate(ledbat);
 }
 
-void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
-  if (!ledbat_loss_is_answered(ledbat)) return;
+static void reduce(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
   if (ledbat->reduced_ns > 0 && sent_ns <= ledbat->reduced_ns) return;
   ledbat->reduced_ns = now_ns;
   ledbat->undo_window = ledbat->window;
@@ -150,8 +149,12 @@ void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
   set_rate(ledbat);
 }
 
+void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
+  if (ledbat_loss_is_answered(ledbat)) reduce(ledbat, now_ns, sent_ns);
+}
+
 void ledbat_on_marked(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
-  ledbat_on_lost(ledbat, now_ns, sent_ns);
+  reduce(ledbat, now_ns, sent_ns);
   ledbat->undo_window = 0;
 }
 
