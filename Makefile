@@ -44,7 +44,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS   += -std=c17 -g -fPIE $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS   := -lxxhash -lgnutls -lseccomp -lpthread # their headers: tools/deps
+LDLIBS   := -lxxhash -lgnutls -lseccomp -ljansson -lpthread # their headers: tools/deps
 
 # --- what is built ---------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))

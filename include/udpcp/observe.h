@@ -14,11 +14,11 @@ enum observation_type {
   OBSERVED_STATE,      /* of the connection's life */
   OBSERVED_SENT,
   OBSERVED_RECEIVED,
-  OBSERVED_DROPPED, /* a datagram for this connection that was not taken */
-  OBSERVED_ACKED,   /* a run of packet numbers, for the first time */
-  OBSERVED_LOST,    /* declared lost */
-  OBSERVED_FOUND,   /* declared lost before, and acknowledged now */
-  OBSERVED_METRICS, /* round trip, window and what goes with them; at most once a datagram */
+  OBSERVED_DROPPED,    /* a datagram for this connection that was not taken */
+  OBSERVED_ACKED,      /* a run of packet numbers, for the first time */
+  OBSERVED_LOST,       /* declared lost */
+  OBSERVED_FOUND,      /* declared lost before, and acknowledged now */
+  OBSERVED_METRICS,    /* round trip, window and what goes with them; at most once a datagram */
   OBSERVED_CONGESTION, /* the controller or its state changed */
   OBSERVED_TIMER,      /* loss timer */
   OBSERVED_MTU,

@@ -40,8 +40,8 @@ struct conn_config {
    * machine, a server always: a hello that comes from the server's own machine was sent back by somebody.
    * NULL: none. */
   const uint8_t *machine;
-  uint64_t key_packets; /* sealed with one key before it is renewed; 0: as many as is wise */
-  uint64_t seed;        /* unpredictable to the peer: path challenges, jitter */
+  uint64_t key_packets;                 /* sealed with one key before it is renewed; 0: as many as is wise */
+  uint64_t seed;                        /* unpredictable to the peer: path challenges, jitter */
   const struct conn_observer *observer; /* is told what happens, borrowed; NULL: nobody */
   void *observer_context;
 };

@@ -81,11 +81,11 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
   assert(!header.failed && writer_used(&header) == build->header_size);
   const struct crypto_ops *crypto = conn->crypto.ops;
   if (conn->observed.trace)
-    observe_sent(conn, build->record.sent_ns,
-                 &(struct observed_packet){
-                     &build->packet, payload, payload_size,
-                     build->header_size + build->packet.payload_size + build->proof_size,
-                     build->record.flags & SENT_MTU_PROBE});
+    observe_sent(
+        conn, build->record.sent_ns,
+        &(struct observed_packet){&build->packet, payload, payload_size,
+                                  build->header_size + build->packet.payload_size + build->proof_size,
+                                  build->record.flags & SENT_MTU_PROBE});
   int error = crypto->seal(conn->crypto.state, build->level, build->packet.number, build->datagram,
                            build->header_size, payload, payload_size, build->datagram + build->header_size);
   assert(!error && "a packet is only built at a level that has keys");

@@ -29,8 +29,7 @@ void observe_received(struct conn *conn, uint64_t now_ns, const struct packet *p
 }
 
 void observe_dropped(struct conn *conn, uint64_t now_ns, size_t size, const char *why) {
-  tell(conn, now_ns,
-       &(struct observation){.type = OBSERVED_DROPPED, .dropped = {.size = size, .why = why}});
+  tell(conn, now_ns, &(struct observation){.type = OBSERVED_DROPPED, .dropped = {.size = size, .why = why}});
 }
 
 void observe_acked(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct range *run) {
@@ -113,9 +112,7 @@ static void look_at_path(struct conn *conn, uint64_t now_ns) {
   const struct path *path = &conn->path;
   bool is_same = address_equal(&path->peer, &seen->peer);
   if (is_same && path->validated == seen->is_validated) return;
-  enum observed_path what = is_same           ? PATH_VALIDATED
-                            : path->validated ? PATH_TAKEN_BACK
-                                              : PATH_CHANGED;
+  enum observed_path what = is_same ? PATH_VALIDATED : path->validated ? PATH_TAKEN_BACK : PATH_CHANGED;
   seen->peer = path->peer;
   seen->is_validated = path->validated;
   tell(conn, now_ns,
@@ -175,10 +172,10 @@ static void look_at_metrics(struct conn *conn, uint64_t now_ns) {
   if (timer_ns == seen->timer_ns) return;
   seen->timer_ns = timer_ns;
   tell(conn, now_ns,
-       &(struct observation){.type = OBSERVED_TIMER,
-                             .level = LEVEL_DATA,
-                             .timer = {.is_probe = data->loss.time_deadline_ns == TIME_NEVER,
-                                       .deadline_ns = timer_ns}});
+       &(struct observation){
+           .type = OBSERVED_TIMER,
+           .level = LEVEL_DATA,
+           .timer = {.is_probe = data->loss.time_deadline_ns == TIME_NEVER, .deadline_ns = timer_ns}});
 }
 
 void observe_changes(struct conn *conn, uint64_t now_ns) {
@@ -209,14 +206,14 @@ void observe_begin(struct conn *conn, uint64_t now_ns) {
                                  .datagram_bytes = conn->mtu.current,
                                  .packet_threshold = LOSS_PACKET_THRESHOLD,
                                  .time_eighths = LOSS_TIME_EIGHTHS};
-  conn->observed = (struct observed){
-      .trace = conn->config.observer->begin(conn->config.observer_context, now_ns, &start),
-      .now_ns = now_ns,
-      .state = OBSERVED_ATTEMPTED,
-      .peer = conn->path.peer,
-      .is_validated = conn->path.validated,
-      .mtu = conn->mtu.current,
-      .timer_ns = TIME_NEVER};
+  conn->observed =
+      (struct observed){.trace = conn->config.observer->begin(conn->config.observer_context, now_ns, &start),
+                        .now_ns = now_ns,
+                        .state = OBSERVED_ATTEMPTED,
+                        .peer = conn->path.peer,
+                        .is_validated = conn->path.validated,
+                        .mtu = conn->mtu.current,
+                        .timer_ns = TIME_NEVER};
   if (!conn->observed.trace) return;
   struct params params = conn_own_params(conn);
   tell(conn, now_ns,
