@@ -94,6 +94,7 @@ static void *begin(void *context, uint64_t now_ns, const struct observed_start *
   traced->trace = trace;
   traced->role = start->role;
   traced->memory.mtu = start->datagram_bytes;
+  memset(&traced->memory.metrics, 0xff, sizeof traced->memory.metrics); /* the first time all are news */
   trace_hex(start->original_cid.bytes, CID_BYTES, traced->group);
   write_event(traced, now_ns, "connectivity:connection_started", trace_started_data(start));
   write_event(traced, now_ns, "recovery:parameters_set", trace_recovery_data(start));

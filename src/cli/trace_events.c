@@ -191,15 +191,17 @@ static void put_int(json_t *data, const char *name, uint64_t value, uint64_t old
 static json_t *metrics_json(const struct observed_metrics *new, struct observed_metrics *old) {
   json_t *data = json_object();
   if (!data) return NULL;
-  put_ms(data, "min_rtt", new->min_ns, old->min_ns);
-  put_ms(data, "smoothed_rtt", new->smoothed_ns, old->smoothed_ns);
-  put_ms(data, "latest_rtt", new->latest_ns, old->latest_ns);
-  put_ms(data, "rtt_variance", new->variation_ns, old->variation_ns);
+  if (new->min_ns > 0) {
+    put_ms(data, "min_rtt", new->min_ns, old->min_ns);
+    put_ms(data, "smoothed_rtt", new->smoothed_ns, old->smoothed_ns);
+    put_ms(data, "latest_rtt", new->latest_ns, old->latest_ns);
+    put_ms(data, "rtt_variance", new->variation_ns, old->variation_ns);
+  }
   put_int(data, "congestion_window", new->window, old->window);
   put_int(data, "bytes_in_flight", new->in_flight, old->in_flight);
   put_int(data, "packets_in_flight", new->packets_in_flight, old->packets_in_flight);
   if (new->threshold != UINT64_MAX) put_int(data, "ssthresh", new->threshold, old->threshold);
-  put_int(data, "pacing_rate", new->rate_bytes_per_s *BITS, old->rate_bytes_per_s * BITS);
+  put_int(data, "pacing_rate", BITS * new->rate_bytes_per_s, BITS * old->rate_bytes_per_s);
   put_int(data, "pto_count", new->probe_count, old->probe_count);
   put_int(data, "udpcp_credit", new->credit, old->credit);
   *old = *new;

@@ -6,7 +6,8 @@
 
 #include "udpcp/observe.h"
 
-/* What was written last of one connection: only changes are written. Begins zeroed. */
+/* What was written last of one connection: only changes are written. Begins zeroed, the metrics as values
+ * that they never have. */
 struct trace_memory {
   struct observed_metrics metrics;
   enum observed_state state;
