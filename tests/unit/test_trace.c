@@ -245,9 +245,9 @@ static void only_an_older_trace_is_overwritten(void) {
   CU_ASSERT_EQUAL(stat("letter", &status), 0);
   CU_ASSERT_EQUAL(status.st_size, 11);
   scratch_write("older", "\x1e{\"qlog_version\":\"0.3\"} and more than the new one will have, far more of it"
-                      "                                                                                "
-                      "                                                                                "
-                      "                                                                                ");
+                         "                                                                                "
+                         "                                                                                "
+                         "                                                                                ");
   trace_close(open_trace("older", &error));
   CU_ASSERT_EQUAL(error, 0);
   CU_ASSERT_EQUAL(stat("older", &status), 0);
