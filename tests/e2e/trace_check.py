@@ -51,6 +51,8 @@ def check(group, events):
         fail(f"{group}: acknowledged what was not sent")
     if not {number_of(event) for event in lost} <= numbers:
         fail(f"{group}: lost what was not sent")
+    if sys.argv[1] == "client" and len(acked) + len(lost) < 0.9 * len(sent):
+        fail(f"{group}: of {len(sent)} packets {len(acked)} were acknowledged and {len(lost)} lost")
     metrics = [e["data"] for e in events if e["name"] == "recovery:metrics_updated"]
     seen = set().union(*metrics)
     wanted = {"smoothed_rtt", "min_rtt", "latest_rtt", "congestion_window", "bytes_in_flight"}
