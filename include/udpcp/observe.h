@@ -80,6 +80,7 @@ struct observation {
     struct observed_metrics metrics;
     struct {
       const char *name, *state; /* the controller's */
+      const char *why;          /* it was taken; NULL before the choice */
     } congestion;
     struct {
       bool expired, is_probe; /* false: set; loss by time */

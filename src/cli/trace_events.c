@@ -335,8 +335,8 @@ static json_t *change_json(const struct observation *what, struct trace_memory *
     data = json_pack("{s:I,s:I}", "old", to_int(memory->mtu), "new", to_int(what->mtu));
     memory->mtu = what->mtu;
   } else {
-    data = json_pack("{s:s*,s:s,s:s}", "old", memory->congestion, "new", what->congestion.state,
-                     "udpcp_controller", what->congestion.name);
+    data = json_pack("{s:s*,s:s,s:s,s:s*}", "old", memory->congestion, "new", what->congestion.state,
+                     "udpcp_controller", what->congestion.name, "udpcp_why", what->congestion.why);
     memory->congestion = what->congestion.state;
   }
   return data;

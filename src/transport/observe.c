@@ -141,7 +141,8 @@ static void look_at_congestion(struct conn *conn, uint64_t now_ns) {
   seen->congestion_name = cc->ops->name;
   seen->congestion_state = state;
   tell(conn, now_ns,
-       &(struct observation){.type = OBSERVED_CONGESTION, .congestion = {cc->ops->name, state}});
+       &(struct observation){.type = OBSERVED_CONGESTION,
+                             .congestion = {cc->ops->name, state, conn->choice.why}});
 }
 
 static void look_at_metrics(struct conn *conn, uint64_t now_ns) {

@@ -21,7 +21,7 @@ lossy() {
   receive --once --trace "$work/recv.sqlog" "$work/to" || return 1
   # shellcheck disable=SC2016 # for the inner shell
   timeout -k 5 60 "$netlab" --relay "0:127.0.0.1:$port" --rate 100Mbit --delay 5ms --loss 2% --seed 3 -- \
-    bash -c '"$1" send --trace "$3" --port "$NETLAB_PORT" "$2" 127.0.0.1 && sleep 0.2' - "$program" \
+    bash -c '"$1" send --cc bbr --trace "$3" --port "$NETLAB_PORT" "$2" 127.0.0.1 && sleep 0.2' - "$program" \
     "$work/from/file" "$work/send.sqlog" >"$work/lab.log" 2>&1 || # what is under way is lost with the relay
     { why="send: $(tail -n 2 "$work/lab.log")" && return 1; }
   leaves "$receiver" 10 0 && same "$work/from" "$work/to" || return 1

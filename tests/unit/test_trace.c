@@ -203,8 +203,8 @@ static void only_what_changed_is_said(void) {
   what.metrics.window = 30000;
   what.metrics.rate_bytes_per_s = 1000;
   tell(&what);
-  tell(&(struct observation){.type = OBSERVED_CONGESTION, .congestion = {"cubic", "slow_start"}});
-  tell(&(struct observation){.type = OBSERVED_CONGESTION, .congestion = {"cubic", "recovery"}});
+  tell(&(struct observation){.type = OBSERVED_CONGESTION, .congestion = {"cubic", "slow_start", NULL}});
+  tell(&(struct observation){.type = OBSERVED_CONGESTION, .congestion = {"cubic", "recovery", "because"}});
   end("t");
   json_t *first = json_object_get(events[3], "data"), *second = json_object_get(events[4], "data");
   CU_ASSERT_EQUAL(json_number_value(json_object_get(first, "min_rtt")), 1.5);
@@ -215,6 +215,8 @@ static void only_what_changed_is_said(void) {
   CU_ASSERT_EQUAL(int_in(second, "pacing_rate"), 8000);
   CU_ASSERT_STRING_EQUAL(text_in(json_object_get(events[6], "data"), "old"), "slow_start");
   CU_ASSERT_STRING_EQUAL(text_in(json_object_get(events[6], "data"), "new"), "recovery");
+  CU_ASSERT_STRING_EQUAL(text_in(json_object_get(events[6], "data"), "udpcp_why"), "because");
+  CU_ASSERT_PTR_NULL(json_object_get(json_object_get(events[5], "data"), "udpcp_why"));
   leave();
 }
 
