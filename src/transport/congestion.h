@@ -89,6 +89,9 @@ struct congestion_ops {
   void (*on_loss)(struct congestion *cc, const struct congestion_loss *loss);
   /* Every packet of the last loss event has been acknowledged after all: RFC 9438 section 4.9, RFC 4015. */
   void (*on_spurious_loss)(struct congestion *cc, uint64_t now_ns);
+  /* What it is doing, in a word: one pointer a state. Packets below `acked_end` may be acknowledged, no other
+   * is. */
+  const char *(*state)(const struct congestion *cc, uint64_t acked_end);
 };
 
 extern const struct congestion_ops congestion_cubic, congestion_bbr, congestion_background;

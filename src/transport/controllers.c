@@ -55,6 +55,11 @@ static void bbr_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_bbr(cc);
 }
 
+static const char *bbr_in_words(const struct congestion *cc, uint64_t acked_end) {
+  (void)acked_end;
+  return bbr_state_name(cc->bbr.state);
+}
+
 const struct congestion_ops congestion_bbr = {
     .name = "bbr",
     .samples_rate = true,
@@ -66,6 +71,7 @@ const struct congestion_ops congestion_bbr = {
     .on_ack = bbr_acked,
     .on_loss = bbr_lost_batch,
     .on_spurious_loss = bbr_spurious_loss,
+    .state = bbr_in_words,
 };
 
 /* ---- LEDBAT++ ---- */
@@ -118,6 +124,15 @@ static void ledbat_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_ledbat(cc);
 }
 
+static const char *ledbat_in_words(const struct congestion *cc, uint64_t acked_end) {
+  static const char *const names[] = {[LEDBAT_START] = "slow_start",
+                                      [LEDBAT_STEADY] = "congestion_avoidance",
+                                      [LEDBAT_SLOWDOWN] = "slowdown",
+                                      [LEDBAT_RAMP] = "ramp"};
+  (void)acked_end;
+  return names[cc->ledbat.state];
+}
+
 const struct congestion_ops congestion_background = {
     .name = "background",
     .samples_rate = true,
@@ -129,4 +144,5 @@ const struct congestion_ops congestion_background = {
     .on_ack = ledbat_acked,
     .on_loss = ledbat_lost_batch,
     .on_spurious_loss = ledbat_spurious_loss,
+    .state = ledbat_in_words,
 };
