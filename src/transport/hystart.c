@@ -1,9 +1,9 @@
 /* hystart: HyStart++ (RFC 9406): a round's minimum RTT against that of the round before.
  *
- * A rise by an eighth (within 4 to 16 ms) leads into conservative slow start, which grows at a quarter of the
- * pace for five rounds; a round below the baseline in that time shows that the rise was jitter. A sender that
- * does not fill its window cannot have caused a queue, so then nothing is concluded; samples and rounds go
- * on. */
+ * A rise by an eighth (within 4 to 16 ms, less on a LAN) leads into conservative slow start, which grows at a
+ * quarter of the pace for five rounds; a round below the baseline in that time shows that the rise was
+ * jitter. A sender that does not fill its window cannot have caused a queue, so then nothing is concluded;
+ * samples and rounds go on. */
 #include "transport/hystart.h"
 
 #include "transport/congestion.h"
@@ -19,9 +19,13 @@ static void start_round(struct hystart *hystart, uint64_t next_number) {
   hystart->round_samples = 0;
 }
 
+/* The RFC's 4 ms are forty round trips of a LAN, and all that a switch's queue can hold: there it is half a
+ * round trip and half a millisecond. */
 static uint64_t rtt_threshold_ns(uint64_t last_round_min_rtt_ns) {
   uint64_t threshold = last_round_min_rtt_ns / HYSTART_RTT_DIVISOR;
-  if (threshold < HYSTART_RTT_THRESHOLD_NS_MIN) return HYSTART_RTT_THRESHOLD_NS_MIN;
+  uint64_t least = last_round_min_rtt_ns / 2 + HYSTART_NOISE_NS;
+  if (least > HYSTART_RTT_THRESHOLD_NS_MIN) least = HYSTART_RTT_THRESHOLD_NS_MIN;
+  if (threshold < least) return least;
   if (threshold > HYSTART_RTT_THRESHOLD_NS_MAX) return HYSTART_RTT_THRESHOLD_NS_MAX;
   return threshold;
 }

@@ -60,7 +60,8 @@ static void rounds_are_counted_by_packet_numbers(void) {
 static void a_growing_round_trip_slows_the_start(void) {
   static const struct {
     uint64_t last_us, threshold_us;
-  } rows[] = {{50, 4000}, {20000, 4000}, {32000, 4000}, {80000, 10000}, {128000, 16000}, {200000, 16000}};
+  } rows[] = {{50, 525},     {1000, 1000},   {7000, 4000},    {20000, 4000},
+              {32000, 4000}, {80000, 10000}, {128000, 16000}, {200000, 16000}};
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     uint64_t last_ns = rows[i].last_us * NS_PER_US, threshold_ns = rows[i].threshold_us * NS_PER_US;
     begin(last_ns);
