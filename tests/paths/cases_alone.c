@@ -1,0 +1,186 @@
+/* cases_alone: one flow on a path that stays as it is. Shares are of the bottleneck's rate, whole IP packets
+ * counted, so a full path is 1. */
+#include "judge.h"
+
+static void share_of(struct judge *judge, const struct scene *scene, double from_s, double until_s, double mbit,
+                     double bound) {
+  at_least(judge, "share", scene_share(scene, 0, from_s, until_s, mbit), bound);
+}
+
+/* ---- HyStart++ ---- */
+
+/* Runs until slow start is left; its end in seconds. */
+static double leave_slow_start(struct scene *scene, const struct flow *flow, double limit_s) {
+  while (scene_now_s(scene) < limit_s &&
+         (!flow->client.conn || flow->client.conn->congestion.threshold == UINT64_MAX))
+    scene_run(scene, scene_now_s(scene) + 0.01);
+  return scene_now_s(scene);
+}
+
+/* 50 Mbit/s and 200 ms are 1.25 MB; the queue holds twice as much, so doubling would overrun both by far more
+ * than a window. RFC 9406: conservative slow start begins when the queue has 16 ms and grows by a quarter for
+ * five rounds more, 1.25^5 = 3.05 at most. So it ends without a loss, between the path's product and that. */
+static void hystart_exits(struct judge *judge, enum flow_kind kind) {
+  const double product = 50e6 / 8 * 0.2;
+  struct scene *scene = scene_new(50, 200, 400, 1);
+  struct flow *flow = scene_add(scene, kind, 0);
+  double left_s = leave_slow_start(scene, flow, 10);
+  struct conn_stats stats = flow_stats(flow);
+  at_most(judge, "slow start left after s", left_s, 6);
+  at_most(judge, "packets lost until then", (double)stats.packets_lost, 0);
+  at_least(judge, "window then, in products", (double)stats.window_bytes / product, 0.9);
+  at_most(judge, "window then, in products", (double)stats.window_bytes / product, 3);
+  scene_run(scene, 12);
+  share_of(judge, scene, 6, 12, 50, 0.95);
+  scene_free(scene);
+}
+
+/* The round trip wanders by 3 ms each way without any queue; a minimum of eight samples must see through it. */
+static void hystart_keeps_on(struct judge *judge, enum flow_kind kind) {
+  const double product = 50e6 / 8 * 0.1;
+  for (uint64_t seed = 1; seed <= 3; seed++) {
+    struct scene *scene = scene_new(50, 100, 200, seed);
+    scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 3 * NS_PER_MS;
+    struct flow *flow = scene_add(scene, kind, 0);
+    leave_slow_start(scene, flow, 10);
+    at_least(judge, "window at the end of slow start, in products",
+             (double)flow_stats(flow).window_bytes / product, 0.8);
+    scene_free(scene);
+  }
+}
+
+/* ---- policer ---- */
+
+/* 20 Mbit/s of tokens, 200 KB of bucket, on a path that could carry 100. */
+static void policer(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(100, 40, 100, 1);
+  scene->config[WAY_OUT].policer_bits_per_second = 20000000;
+  scene->config[WAY_OUT].policer_bytes = 200000;
+  scene_add(scene, kind, 0);
+  scene_run(scene, 5);
+  scene_mark(scene);
+  scene_run(scene, 25);
+  share_of(judge, scene, 5, 25, 20, kind == FLOW_BBR ? 0.9 : 0.75);
+  at_most(judge, "loss", scene_loss(scene), kind == FLOW_BBR ? 0.03 : 0.01);
+  scene_free(scene);
+}
+
+/* ---- queues ---- */
+
+/* A queue of a whole second. CUBIC and TCP fill it, that is their nature. */
+static void bufferbloat(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 30, 1000, 1);
+  scene_add(scene, kind, 0);
+  scene_run(scene, 0.5);
+  scene_mark(scene);
+  scene_run(scene, 20);
+  share_of(judge, scene, 2, 20, 50, kind == FLOW_BACKGROUND ? 0.85 : kind == FLOW_BBR ? 0.93 : 0.97);
+  if (kind == FLOW_BBR || kind == FLOW_BACKGROUND)
+    at_most(judge, "mean queue ms", scene_mean_queue_ms(scene), kind == FLOW_BBR ? 100 : 60);
+  scene_free(scene);
+}
+
+/* 20 packets of queue in front of 50 Mbit/s and 40 ms, an eighth of the product. CUBIC's window then swings
+ * between 0.7 and 1.1 products, of which what is above 1 is queue; mean at least 0.85. */
+static void shallow(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 20 * 1500 * 8 / 50e3, 1);
+  scene_add(scene, kind, 0);
+  scene_run(scene, 5);
+  scene_mark(scene);
+  scene_run(scene, 25);
+  share_of(judge, scene, 5, 25, 50, kind == FLOW_BACKGROUND ? 0.6 : 0.85);
+  at_most(judge, "loss", scene_loss(scene), kind == FLOW_BBR ? 0.02 : 0.005);
+  scene_free(scene);
+}
+
+/* ---- long and lopsided paths ---- */
+
+static void satellite(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(20, 600, 600, 1);
+  scene_add(scene, kind, 0);
+  scene_run(scene, 40);
+  at_most(judge, "half of the rate after s", scene_time_at_rate(scene, 0, 0, 1.2, 10), 10);
+  share_of(judge, scene, 12, 40, 20, kind == FLOW_BACKGROUND ? 0.7 : 0.9);
+  scene_free(scene);
+}
+
+/* The way back carries a hundredth of the way out. An acknowledgement of 70 bytes for every second packet of
+ * 1500 would be 2.3 times that. */
+static void asymmetric(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(100, 40, 40, 1);
+  scene->config[WAY_BACK].rates[0].bits_per_second = 1000000;
+  scene->config[WAY_BACK].queue_bytes = 20000;
+  scene_add(scene, kind, 0);
+  scene_run(scene, 3);
+  scene_mark(scene);
+  scene_run(scene, 10);
+  share_of(judge, scene, 3, 10, 100, 0.9);
+  at_most(judge, "bytes back, of what the way carries", scene_bytes(scene, WAY_BACK) * 8 / 7e6, 0.5);
+  scene_free(scene);
+}
+
+/* ---- jitter and reordering ---- */
+
+/* 40 ms that wander by 10 ms each way: between 20 and 60 in all. In order, so nothing is lost. */
+static void jitter(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 100, 1);
+  scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 10 * NS_PER_MS;
+  struct flow *flow = scene_add(scene, kind, 0);
+  scene_run(scene, 15);
+  struct conn_stats stats = flow_stats(flow);
+  share_of(judge, scene, 3, 15, 50, 0.85);
+  at_most(judge, "false losses a packet", (double)stats.packets_spurious / (double)stats.packets_sent, 0.001);
+  scene_free(scene);
+}
+
+/* Every packet has a delay of its own within the same bounds, so that nearly all overtake each other. */
+static void scatter(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 100, 1);
+  scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 10 * NS_PER_MS;
+  scene->config[WAY_OUT].jitter = scene->config[WAY_BACK].jitter = LINK_JITTER_SCATTER;
+  struct flow *flow = scene_add(scene, kind, 0);
+  scene_run(scene, 15);
+  struct conn_stats stats = flow_stats(flow);
+  share_of(judge, scene, 3, 15, 50, 0.85);
+  at_most(judge, "false losses a packet", (double)stats.packets_spurious / (double)stats.packets_sent, 0.01);
+  scene_free(scene);
+}
+
+/* A packet in fifty comes 5 ms late. */
+static void reordering(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 40, 1);
+  scene->config[WAY_OUT].reorder = scene->config[WAY_BACK].reorder = 0.02;
+  scene->config[WAY_OUT].reorder_hold_ns = scene->config[WAY_BACK].reorder_hold_ns = 5 * NS_PER_MS;
+  struct flow *flow = scene_add(scene, kind, 0);
+  scene_run(scene, 15);
+  struct conn_stats stats = flow_stats(flow);
+  share_of(judge, scene, 3, 15, 50, 0.93);
+  at_most(judge, "false losses a packet", (double)stats.packets_spurious / (double)stats.packets_sent, 0.002);
+  scene_free(scene);
+}
+
+static const struct path_case cases[] = {
+    PATH_CASE("hystart-exits-before-loss", hystart_exits, FLOW_CUBIC),
+    PATH_CASE("hystart-is-not-fooled-by-jitter", hystart_keeps_on, FLOW_CUBIC),
+    PATH_CASE("policer-cubic", policer, FLOW_CUBIC),
+    PATH_CASE("policer-bbr", policer, FLOW_BBR),
+    PATH_CASE("bufferbloat-cubic", bufferbloat, FLOW_CUBIC),
+    PATH_CASE("bufferbloat-bbr", bufferbloat, FLOW_BBR),
+    PATH_CASE("bufferbloat-background", bufferbloat, FLOW_BACKGROUND),
+    PATH_CASE("shallow-cubic", shallow, FLOW_CUBIC),
+    PATH_CASE("shallow-bbr", shallow, FLOW_BBR),
+    PATH_CASE("shallow-background", shallow, FLOW_BACKGROUND),
+    PATH_CASE("satellite-cubic", satellite, FLOW_CUBIC),
+    PATH_CASE("satellite-bbr", satellite, FLOW_BBR),
+    PATH_CASE("satellite-background", satellite, FLOW_BACKGROUND),
+    PATH_CASE("asymmetric-cubic", asymmetric, FLOW_CUBIC),
+    PATH_CASE("asymmetric-bbr", asymmetric, FLOW_BBR),
+    PATH_CASE("jitter-cubic", jitter, FLOW_CUBIC),
+    PATH_CASE("jitter-bbr", jitter, FLOW_BBR),
+    PATH_CASE("scatter-cubic", scatter, FLOW_CUBIC),
+    PATH_CASE("scatter-bbr", scatter, FLOW_BBR),
+    PATH_CASE("reordering-cubic", reordering, FLOW_CUBIC),
+    PATH_CASE("reordering-bbr", reordering, FLOW_BBR),
+};
+
+const struct case_list cases_alone = PATH_CASES(cases);
