@@ -1,2 +1,131 @@
+/* cases_shared: several flows in one bottleneck: of one kind, and beside TCP. */
 #include "judge.h"
-const struct case_list cases_shared = {0};
+
+#include <math.h>
+
+static double total_share(const struct scene *scene, double from_s, double until_s, double mbit) {
+  double sum = 0;
+  for (unsigned i = 0; i < scene->flow_count; i++)
+    sum += scene_share(scene, i, from_s, until_s, mbit);
+  return sum;
+}
+
+/* ---- of one kind ---- */
+
+/* The second comes when the first has filled the path. */
+static void two(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 40, 1);
+  scene_add(scene, kind, 0);
+  scene_add(scene, kind, 5);
+  scene_run(scene, 90);
+  at_least(judge, "Jain's index", scene_jain(scene, 2, 30, 90), 0.95);
+  at_least(judge, "share of both", total_share(scene, 30, 90, 50), kind == FLOW_BACKGROUND ? 0.8 : 0.9);
+  scene_free(scene);
+}
+
+/* Eight that begin within two seconds. */
+static void eight(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 40, 1);
+  for (unsigned i = 0; i < 8; i++)
+    scene_add(scene, kind, 0.25 * i);
+  scene_run(scene, 90);
+  at_least(judge, "Jain's index", scene_jain(scene, 8, 30, 90), 0.9);
+  at_least(judge, "share of all", total_share(scene, 30, 90, 50), kind == FLOW_BACKGROUND ? 0.8 : 0.95);
+  double least = INFINITY;
+  for (unsigned i = 0; i < 8; i++)
+    least = fmin(least, scene_share(scene, i, 30, 90, 50));
+  at_least(judge, "the least of them, of its eighth", least * 8, 0.5);
+  scene_free(scene);
+}
+
+/* The model of TCP itself must be a fair measure: alone it fills the path, two of it share it. */
+static void tcp_alone(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 40, 1);
+  scene_add(scene, kind, 0);
+  scene_add(scene, kind, 30);
+  scene_run(scene, 120);
+  at_least(judge, "share alone", scene_share(scene, 0, 10, 30, 50), 0.9);
+  at_least(judge, "Jain's index", scene_jain(scene, 2, 60, 120), 0.9);
+  at_least(judge, "share of both", total_share(scene, 60, 120, 50), 0.9);
+  scene_free(scene);
+}
+
+/* ---- beside TCP CUBIC, 100 Mbit/s and 20 ms with a queue of one round trip, for 60 s ---- */
+
+static struct scene *beside(enum flow_kind kind, enum flow_kind other, double own_start_s,
+                            double other_start_s, uint64_t seed) {
+  struct scene *scene = scene_new(100, 20, 20, seed);
+  scene_add(scene, kind, own_start_s);
+  scene_add(scene, other, other_start_s);
+  return scene;
+}
+
+static void cubic_beside(struct judge *judge, enum flow_kind kind, enum flow_kind other) {
+  for (uint64_t first = 0; first < 2; first++) { /* who comes second must get its share, too */
+    struct scene *scene = beside(kind, other, first ? 2 : 0, first ? 0 : 2, 1 + first);
+    scene_run(scene, 62);
+    double own = scene_share(scene, 0, 2, 62, 100), theirs = scene_share(scene, 1, 2, 62, 100);
+    at_least(judge, "own part", own / (own + theirs), 0.35);
+    at_most(judge, "own part", own / (own + theirs), 0.65);
+    at_least(judge, "share of both", own + theirs, 0.9);
+    scene_free(scene);
+  }
+}
+
+static void cubic_beside_cubic(struct judge *judge, enum flow_kind kind) {
+  cubic_beside(judge, kind, FLOW_TCP_CUBIC);
+}
+
+/* What TCP keeps beside us. */
+static void tcp_keeps(struct judge *judge, enum flow_kind kind, enum flow_kind other) {
+  for (uint64_t first = 0; first < 2; first++) {
+    struct scene *scene = beside(kind, other, first ? 2 : 0, first ? 0 : 2, 1 + first);
+    scene_run(scene, 62);
+    double own = scene_share(scene, 0, 2, 62, 100), theirs = scene_share(scene, 1, 2, 62, 100);
+    at_least(judge, "TCP's share", theirs, 0.25);
+    at_least(judge, "own share", own, 0.2);
+    at_least(judge, "share of both", own + theirs, 0.9);
+    scene_free(scene);
+  }
+}
+
+static void tcp_cubic_keeps(struct judge *judge, enum flow_kind kind) {
+  tcp_keeps(judge, kind, FLOW_TCP_CUBIC);
+}
+static void tcp_reno_keeps(struct judge *judge, enum flow_kind kind) {
+  tcp_keeps(judge, kind, FLOW_TCP_RENO);
+}
+
+/* Runs alone, yields while TCP is there, and takes the path again when it has gone. */
+static void yields(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 100, 1);
+  scene_add(scene, kind, 0);
+  struct flow *tcp = scene_add(scene, FLOW_TCP_CUBIC, 20);
+  scene_stop(tcp, 60);
+  scene_run(scene, 120);
+  at_least(judge, "share before", scene_share(scene, 0, 5, 20, 50), 0.8);
+  at_most(judge, "share beside TCP", scene_share(scene, 0, 25, 60, 50), 0.1);
+  at_least(judge, "TCP's share", scene_share(scene, 1, 25, 60, 50), 0.85);
+  at_most(judge, "80% of the path again after s", scene_time_at_rate(scene, 0, 60, 1, 40) - 60, 40);
+  at_least(judge, "share after", scene_share(scene, 0, 100, 120, 50), 0.8);
+  scene_free(scene);
+}
+
+static const struct path_case cases[] = {
+    PATH_CASE("tcp-cubic-alone", tcp_alone, FLOW_TCP_CUBIC),
+    PATH_CASE("tcp-reno-alone", tcp_alone, FLOW_TCP_RENO),
+    PATH_CASE("two-cubic", two, FLOW_CUBIC),
+    PATH_CASE("two-bbr", two, FLOW_BBR),
+    PATH_CASE("two-background", two, FLOW_BACKGROUND),
+    PATH_CASE("eight-cubic", eight, FLOW_CUBIC),
+    PATH_CASE("eight-bbr", eight, FLOW_BBR),
+    PATH_CASE("eight-background", eight, FLOW_BACKGROUND),
+    PATH_CASE("cubic-beside-tcp-cubic", cubic_beside_cubic, FLOW_CUBIC),
+    PATH_CASE("bbr-beside-tcp-cubic", tcp_cubic_keeps, FLOW_BBR),
+    PATH_CASE("bbr-beside-tcp-reno", tcp_reno_keeps, FLOW_BBR),
+    PATH_CASE("auto-beside-tcp-cubic", tcp_cubic_keeps, FLOW_AUTO),
+    PATH_CASE("cubic-beside-tcp-reno", tcp_reno_keeps, FLOW_CUBIC),
+    PATH_CASE("background-yields-to-tcp", yields, FLOW_BACKGROUND),
+};
+
+const struct case_list cases_shared = PATH_CASES(cases);

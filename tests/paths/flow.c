@@ -14,13 +14,15 @@ static const struct address client_address = {.size = 4, .bytes = {1}},
                             server_address = {.size = 4, .bytes = {2}};
 
 const char *flow_name(enum flow_kind kind) {
-  static const char *const names[FLOW_KINDS] = {"cubic", "bbr", "background", "auto", "tcp-cubic", "tcp-reno"};
+  static const char *const names[FLOW_KINDS] = {"cubic", "bbr",       "background",
+                                                "auto",  "tcp-cubic", "tcp-reno"};
   return names[kind];
 }
 
 static struct conn *new_conn(const struct flow *flow, enum crypto_role role, uint64_t now_ns) {
   static const enum congestion_kind kinds[FLOW_KINDS] = {
-      CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND, CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_CUBIC,
+      CONGESTION_CUBIC, CONGESTION_BBR,   CONGESTION_BACKGROUND,
+      CONGESTION_AUTO,  CONGESTION_CUBIC, CONGESTION_CUBIC,
   };
   bool is_client = role == ROLE_CLIENT;
   struct conn_config config = {.role = role,
@@ -182,7 +184,8 @@ uint64_t flow_delivered(const struct flow *flow) {
 
 double flow_overhead(const struct flow *flow) {
   if (flow_is_tcp(flow)) return 1500.0 / TCP_PAYLOAD;
-  const struct packet packet = {.type = PACKET_BLOCK, .block = {.number = 1000, .offset = 100000, .size_class = 8}};
+  const struct packet packet = {.type = PACKET_BLOCK,
+                                .block = {.number = 1000, .offset = 100000, .size_class = 8}};
   double around = (double)packet_header_size(&packet) + 8; /* checksum */
   double size = (double)flow->datagram_bytes;
   return (size + IP_AND_UDP_BYTES) / (size - around);

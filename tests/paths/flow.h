@@ -1,5 +1,5 @@
-/* flow: one sender and one receiver at the ends of a scene's path: two connections with their controller, or a
- * model of TCP. */
+/* flow: one sender and one receiver at the ends of a scene's path: two connections with their controller, or
+ * a model of TCP. */
 #ifndef PATHS_FLOW_H
 #define PATHS_FLOW_H
 

@@ -1,5 +1,5 @@
-/* judge: what a case of the catalogue says about what it measured. Each figure stands beside its bound, so that
- * a look at all of them shows how near the edge they are. */
+/* judge: what a case of the catalogue says about what it measured. Each figure stands beside its bound, so
+ * that a look at all of them shows how near the edge they are. */
 #ifndef PATHS_JUDGE_H
 #define PATHS_JUDGE_H
 
@@ -24,8 +24,10 @@ struct case_list {
   unsigned count;
 };
 
-#define PATH_CASE(title, function, its_kind) {.name = title, .run = function, .kind = its_kind}
-#define PATH_CASES(array) {array, sizeof(array) / sizeof((array)[0])}
+#define PATH_CASE(title, function, its_kind)                                                                 \
+  { .name = title, .run = function, .kind = its_kind }
+#define PATH_CASES(array)                                                                                    \
+  { array, sizeof(array) / sizeof((array)[0]) }
 
 extern const struct case_list cases_alone, cases_change, cases_shared, cases_long;
 

@@ -24,10 +24,12 @@ struct options {
 
 static const struct case_list *const lists[] = {&cases_alone, &cases_change, &cases_shared, &cases_long};
 
-static void say(struct judge *judge, bool holds, const char *what, double value, const char *sign, double bound) {
+static void say(struct judge *judge, bool holds, const char *what, double value, const char *sign,
+                double bound) {
   if (!holds) judge->failures++;
   if (!holds || judge->has_figures)
-    printf("%-4s %s: %s %.4g, must be %s %.4g\n", holds ? "ok" : "FAIL", judge->name, what, value, sign, bound);
+    printf("%-4s %s: %s %.4g, must be %s %.4g\n", holds ? "ok" : "FAIL", judge->name, what, value, sign,
+           bound);
 }
 
 void at_least(struct judge *judge, const char *what, double value, double bound) {

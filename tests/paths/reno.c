@@ -1,5 +1,5 @@
-/* reno: NewReno's window (RFC 5681, RFC 6582) behind the interface of congestion controllers, for the model of
- * TCP: doubling up to the threshold, then one segment a round trip; half the window after a loss. */
+/* reno: NewReno's window (RFC 5681, RFC 6582) behind the interface of congestion controllers, for the model
+ * of TCP: doubling up to the threshold, then one segment a round trip; half the window after a loss. */
 #include "tcp.h"
 
 static void reno_init(struct congestion *cc) { cc->cubic = (struct cubic){0}; }

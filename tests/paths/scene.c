@@ -76,8 +76,8 @@ static void turn(struct scene *scene, unsigned number, bool is_server) {
   size_t size;
   if (!flow->tcp && !flow->client.conn) flow_start(flow, scene->now_ns);
   flow_turn(flow, scene->now_ns, is_server);
-  while ((size = flow_next(flow, scene->now_ns, is_server, link_buffer(link), scene->config[way].packet_bytes_max)) >
-         0) {
+  while ((size = flow_next(flow, scene->now_ns, is_server, link_buffer(link),
+                           scene->config[way].packet_bytes_max)) > 0) {
     flow->data_sent += !is_server;
     if (way == WAY_OUT && is_drowned(scene))
       scene->storm_drops++;
@@ -93,12 +93,15 @@ static void deliver(struct scene *scene, enum way way) {
   bool is_server = way == WAY_OUT;
   while (link_next_time(scene->link[way]) <= scene->now_ns &&
          (packet = link_pop(scene->link[way], scene->now_ns))) {
-    flow_on_datagram(&scene->flows[packet->tag], scene->now_ns, is_server, (uint8_t *)packet->data, packet->bytes);
+    flow_on_datagram(&scene->flows[packet->tag], scene->now_ns, is_server, (uint8_t *)packet->data,
+                     packet->bytes);
     turn(scene, packet->tag, is_server);
   }
 }
 
-static uint64_t tick_ns(const struct scene *scene) { return SCENE_START_NS + (scene->ticks + 1) * SCENE_TICK_NS; }
+static uint64_t tick_ns(const struct scene *scene) {
+  return SCENE_START_NS + (scene->ticks + 1) * SCENE_TICK_NS;
+}
 
 static void tick(struct scene *scene) {
   assert(scene->ticks < SCENE_TICKS_MAX);

@@ -1,8 +1,8 @@
 /* scene: flows that share one path in simulated time: a bottleneck each way, made of the emulator's link, and
  * between them real connections (flow.h) or a model of TCP (tcp.h).
  *
- * The clock jumps from event to event; nothing depends on anything but the configuration and its seed. What is
- * judged are counters: totals since scene_mark(), and a series of every flow's delivered bytes. */
+ * The clock jumps from event to event; nothing depends on anything but the configuration and its seed. What
+ * is judged are counters: totals since scene_mark(), and a series of every flow's delivered bytes. */
 #ifndef PATHS_SCENE_H
 #define PATHS_SCENE_H
 
@@ -74,6 +74,7 @@ double scene_share(const struct scene *scene, unsigned flow, double from_s, doub
 double scene_jain(const struct scene *scene, unsigned count, double from_s, double until_s);
 /* The first time from `from_s` on at which a flow's rate over a window of `window_s` is at least `mbit`;
  * infinity when never. */
-double scene_time_at_rate(const struct scene *scene, unsigned flow, double from_s, double window_s, double mbit);
+double scene_time_at_rate(const struct scene *scene, unsigned flow, double from_s, double window_s,
+                          double mbit);
 
 #endif
