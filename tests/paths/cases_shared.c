@@ -50,43 +50,50 @@ static void tcp_alone(struct judge *judge, enum flow_kind kind) {
   scene_free(scene);
 }
 
-/* ---- beside TCP CUBIC, 100 Mbit/s and 20 ms with a queue of one round trip, for 60 s ---- */
+/* ---- beside TCP, 100 Mbit/s and 20 ms with a queue of one round trip, for 60 s ---- */
 
-static struct scene *beside(enum flow_kind kind, enum flow_kind other, double own_start_s,
-                            double other_start_s, uint64_t seed) {
-  struct scene *scene = scene_new(100, 20, 20, seed);
-  scene_add(scene, kind, own_start_s);
-  scene_add(scene, other, other_start_s);
-  return scene;
-}
+/* Who comes first has an advantage, and a queue without any chance in it favours whoever's packets come at
+ * the right moment: so each in turn is first, the delay wanders a little, and the means are judged. */
+struct mean {
+  double own, theirs, own_least, theirs_least;
+};
 
-static void cubic_beside(struct judge *judge, enum flow_kind kind, enum flow_kind other) {
-  for (uint64_t first = 0; first < 2; first++) { /* who comes second must get its share, too */
-    struct scene *scene = beside(kind, other, first ? 2 : 0, first ? 0 : 2, 1 + first);
-    scene_run(scene, 62);
-    double own = scene_share(scene, 0, 2, 62, 100), theirs = scene_share(scene, 1, 2, 62, 100);
-    at_least(judge, "own part", own / (own + theirs), 0.35);
-    at_most(judge, "own part", own / (own + theirs), 0.65);
-    at_least(judge, "share of both", own + theirs, 0.9);
+enum { BESIDE_RUNS = 4 };
+
+static struct mean beside(enum flow_kind kind, enum flow_kind other) {
+  struct mean mean = {.own_least = 1, .theirs_least = 1};
+  for (unsigned i = 0; i < BESIDE_RUNS; i++) {
+    struct scene *scene = scene_new(100, 20, 20, 1 + i);
+    scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 300 * NS_PER_US;
+    scene_add(scene, kind, i % 2 == 0 ? 0 : 1 + i / 2.0);
+    scene_add(scene, other, i % 2 == 0 ? 2 + i / 2.0 : 0);
+    scene_run(scene, 63);
+    double own = scene_share(scene, 0, 3, 63, 100), theirs = scene_share(scene, 1, 3, 63, 100);
+    mean.own += own / BESIDE_RUNS;
+    mean.theirs += theirs / BESIDE_RUNS;
+    mean.own_least = fmin(mean.own_least, own);
+    mean.theirs_least = fmin(mean.theirs_least, theirs);
     scene_free(scene);
   }
+  return mean;
 }
 
-static void cubic_beside_cubic(struct judge *judge, enum flow_kind kind) {
-  cubic_beside(judge, kind, FLOW_TCP_CUBIC);
+/* CUBIC beside CUBIC: either has about half. */
+static void either(struct judge *judge, enum flow_kind kind) {
+  struct mean mean = beside(kind, FLOW_TCP_CUBIC);
+  at_least(judge, "own part", mean.own / (mean.own + mean.theirs), 0.35);
+  at_most(judge, "own part", mean.own / (mean.own + mean.theirs), 0.65);
+  at_least(judge, "own share, at the least", mean.own_least, 0.3);
+  at_least(judge, "TCP's share, at the least", mean.theirs_least, 0.3);
+  at_least(judge, "share of both", mean.own + mean.theirs, 0.95);
 }
 
 /* What TCP keeps beside us. */
 static void tcp_keeps(struct judge *judge, enum flow_kind kind, enum flow_kind other) {
-  for (uint64_t first = 0; first < 2; first++) {
-    struct scene *scene = beside(kind, other, first ? 2 : 0, first ? 0 : 2, 1 + first);
-    scene_run(scene, 62);
-    double own = scene_share(scene, 0, 2, 62, 100), theirs = scene_share(scene, 1, 2, 62, 100);
-    at_least(judge, "TCP's share", theirs, 0.25);
-    at_least(judge, "own share", own, 0.2);
-    at_least(judge, "share of both", own + theirs, 0.9);
-    scene_free(scene);
-  }
+  struct mean mean = beside(kind, other);
+  at_least(judge, "TCP's share, at the least", mean.theirs_least, 0.25);
+  at_least(judge, "own share, at the least", mean.own_least, 0.25);
+  at_least(judge, "share of both", mean.own + mean.theirs, 0.95);
 }
 
 static void tcp_cubic_keeps(struct judge *judge, enum flow_kind kind) {
@@ -120,7 +127,7 @@ static const struct path_case cases[] = {
     PATH_CASE("eight-cubic", eight, FLOW_CUBIC),
     PATH_CASE("eight-bbr", eight, FLOW_BBR),
     PATH_CASE("eight-background", eight, FLOW_BACKGROUND),
-    PATH_CASE("cubic-beside-tcp-cubic", cubic_beside_cubic, FLOW_CUBIC),
+    PATH_CASE("cubic-beside-tcp-cubic", either, FLOW_CUBIC),
     PATH_CASE("bbr-beside-tcp-cubic", tcp_cubic_keeps, FLOW_BBR),
     PATH_CASE("bbr-beside-tcp-reno", tcp_reno_keeps, FLOW_BBR),
     PATH_CASE("auto-beside-tcp-cubic", tcp_cubic_keeps, FLOW_AUTO),

@@ -107,6 +107,8 @@ static void tick(struct scene *scene) {
   assert(scene->ticks < SCENE_TICKS_MAX);
   for (unsigned i = 0; i < scene->flow_count; i++)
     scene->series[i][scene->ticks] = flow_delivered(&scene->flows[i]);
+  for (unsigned i = 0; i < scene->flow_count; i++)
+    if (scene->flows[i].client.conn) conn_check(scene->flows[i].client.conn);
   scene->ticks++;
 }
 
