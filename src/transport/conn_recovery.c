@@ -190,6 +190,7 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
+  event->ack_delay_ns = delay_ns;
   event->has_sample = true;
 }
 

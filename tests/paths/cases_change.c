@@ -19,7 +19,7 @@ static void rate_up(struct judge *judge, enum flow_kind kind) {
   at_least(judge, "share before", scene_share(scene, 0, 3, 10, 5), kind == FLOW_BACKGROUND ? 0.8 : 0.9);
   at_most(judge, "90% of the new rate after s", scene_time_at_rate(scene, 0, 10, 0.5, 45) - 10, wait_s);
   at_least(judge, "share then", scene_share(scene, 0, 10 + wait_s, 20 + wait_s, 50),
-           kind == FLOW_BACKGROUND ? 0.8 : 0.9);
+           kind == FLOW_BACKGROUND ? 0.65 : 0.9);
   scene_free(scene);
 }
 
