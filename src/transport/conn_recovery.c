@@ -286,7 +286,8 @@ static uint64_t space_deadline(const struct conn *conn, int level) {
    */
   size_t bytes_min = level == LEVEL_DATA ? PATH_BYTES_MIN : DATAGRAM_BYTES_MIN;
   if (space->probes_owed > 0 || path_allowance(&conn->path) < bytes_min) return TIME_NEVER;
-  if (level == LEVEL_INITIAL && must_ask(conn))
+  bool has_asked = space->sent.next > 0; /* before the first flight there is no silence */
+  if (level == LEVEL_INITIAL && must_ask(conn) && has_asked)
     return loss_next_probe_ns(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
   return loss_probe_deadline(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
 }

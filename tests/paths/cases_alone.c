@@ -7,6 +7,55 @@ static void share_of(struct judge *judge, const struct scene *scene, double from
   at_least(judge, "share", scene_share(scene, 0, from_s, until_s, mbit), bound);
 }
 
+/* ---- nothing but the path, and random loss ---- */
+
+/* A queue of one round trip. LEDBAT++ spends a tenth of its time to see the path without one. */
+static void alone(struct judge *judge, enum flow_kind kind) {
+  struct scene *scene = scene_new(50, 40, 40, 1);
+  scene_add(scene, kind, 0);
+  scene_run(scene, 3);
+  scene_mark(scene);
+  scene_run(scene, 20);
+  share_of(judge, scene, 3, 20, 50, kind == FLOW_BACKGROUND ? 0.85 : 0.95);
+  at_most(judge, "loss", scene_loss(scene), 0.001);
+  scene_free(scene);
+}
+
+/* The paths and the shares that the program itself is judged by, and what it may send again. */
+static void lossy(struct judge *judge, double rtt_ms, double loss, double burst_loss, double bound) {
+  struct scene *scene = scene_new(200, rtt_ms, rtt_ms, 1);
+  scene->config[WAY_OUT].loss = scene->config[WAY_BACK].loss = loss;
+  scene->config[WAY_OUT].burst_loss = scene->config[WAY_BACK].burst_loss = burst_loss;
+  scene->config[WAY_OUT].burst_packets = scene->config[WAY_BACK].burst_packets = 8;
+  struct flow *flow = scene_add(scene, FLOW_AUTO, 0);
+  flow->source.bytes = 250000000;
+  flow->blocks_max = 4 * FLOW_BLOCKS_OPEN;
+  at_least(judge, "done", scene_run_to_end(scene, 60), 1);
+  at_least(judge, "share of 250 MB, all of its time",
+           250e6 * 8 * flow_overhead(flow) / 200e6 / scene_now_s(scene), bound);
+  struct conn_stats stats = flow_stats(flow);
+  at_most(judge, "bytes sent again", (double)stats.block_bytes_resent / 250e6,
+          1.3 * (loss + burst_loss) + 0.005);
+  scene_free(scene);
+}
+
+static void lossy_1(struct judge *judge, enum flow_kind kind) {
+  (void)kind;
+  lossy(judge, 100, 0.01, 0, 0.88);
+}
+static void lossy_5(struct judge *judge, enum flow_kind kind) {
+  (void)kind;
+  lossy(judge, 100, 0.05, 0, 0.8);
+}
+static void lossy_in_bursts(struct judge *judge, enum flow_kind kind) {
+  (void)kind;
+  lossy(judge, 300, 0, 0.005, 0.8);
+}
+static void long_and_clean(struct judge *judge, enum flow_kind kind) {
+  (void)kind;
+  lossy(judge, 100, 0, 0, 0.9);
+}
+
 /* ---- HyStart++ ---- */
 
 /* Runs until slow start is left; its end in seconds. */
@@ -166,6 +215,13 @@ static void reordering(struct judge *judge, enum flow_kind kind) {
 }
 
 static const struct path_case cases[] = {
+    PATH_CASE("alone-cubic", alone, FLOW_CUBIC),
+    PATH_CASE("alone-bbr", alone, FLOW_BBR),
+    PATH_CASE("alone-background", alone, FLOW_BACKGROUND),
+    PATH_CASE("long-and-clean-auto", long_and_clean, FLOW_AUTO),
+    PATH_CASE("lossy-1%-auto", lossy_1, FLOW_AUTO),
+    PATH_CASE("lossy-5%-auto", lossy_5, FLOW_AUTO),
+    PATH_CASE("lossy-in-bursts-auto", lossy_in_bursts, FLOW_AUTO),
     PATH_CASE("hystart-exits-before-loss", hystart_exits, FLOW_CUBIC),
     PATH_CASE("hystart-is-not-fooled-by-jitter", hystart_keeps_on, FLOW_CUBIC),
     PATH_CASE("policer-cubic", policer, FLOW_CUBIC),
