@@ -12,30 +12,58 @@ static double total_share(const struct scene *scene, double from_s, double until
 
 /* ---- of one kind ---- */
 
-/* The second comes when the first has filled the path. */
-static void two(struct judge *judge, enum flow_kind kind) {
-  struct scene *scene = scene_new(50, 40, 40, 1);
-  scene_add(scene, kind, 0);
-  scene_add(scene, kind, 5);
-  scene_run(scene, 90);
-  at_least(judge, "Jain's index", scene_jain(scene, 2, 30, 90), 0.95);
-  at_least(judge, "share of both", total_share(scene, 30, 90, 50), kind == FLOW_BACKGROUND ? 0.8 : 0.9);
+/* Jain's index and the least of the shares over some runs that differ in when the flows begin, because in a
+ * model without chance every run by itself is an anecdote. */
+struct fairness {
+  double jain_mean, jain_least, share_least, total;
+};
+
+static void add_run(struct fairness *sum, struct scene *scene, double from_s, double until_s, double mbit,
+                    unsigned runs) {
+  scene_run(scene, until_s);
+  unsigned count = scene->flow_count;
+  double jain = scene_jain(scene, count, from_s, until_s);
+  sum->jain_mean += jain / runs;
+  sum->jain_least = fmin(sum->jain_least, jain);
+  for (unsigned i = 0; i < count; i++)
+    sum->share_least = fmin(sum->share_least, count * scene_share(scene, i, from_s, until_s, mbit));
+  sum->total += total_share(scene, from_s, until_s, mbit) / runs;
   scene_free(scene);
 }
 
-/* Eight that begin within two seconds. */
+/* The second comes when the first has filled the path; judged from 25 s later on. LEDBAT++ closes a
+ * difference by a third of a packet a round trip, so its flows get a path of a fifth of the rate and more
+ * time. */
+static void two(struct judge *judge, enum flow_kind kind) {
+  const double mbit = kind == FLOW_BACKGROUND ? 10 : 50, from_s = kind == FLOW_BACKGROUND ? 60 : 30;
+  static const double starts_s[] = {3, 4, 5, 6};
+  enum { RUNS = sizeof(starts_s) / sizeof(starts_s[0]) };
+  struct fairness fairness = {.jain_least = 1, .share_least = 1};
+  for (unsigned i = 0; i < RUNS; i++) {
+    struct scene *scene = scene_new(mbit, 40, 40, 1 + i);
+    scene_add(scene, kind, 0);
+    scene_add(scene, kind, starts_s[i]);
+    add_run(&fairness, scene, from_s, 3 * from_s, mbit, RUNS);
+  }
+  at_least(judge, "Jain's index in the mean", fairness.jain_mean, 0.95);
+  at_least(judge, "Jain's index at the least", fairness.jain_least, 0.9);
+  at_least(judge, "share of both", fairness.total, kind == FLOW_BACKGROUND ? 0.85 : 0.95);
+}
+
+/* Eight that begin one after another. With 21 packets of window each, one loss more or less is a good part of
+ * a flow's share, so less than between two. */
 static void eight(struct judge *judge, enum flow_kind kind) {
-  struct scene *scene = scene_new(50, 40, 40, 1);
-  for (unsigned i = 0; i < 8; i++)
-    scene_add(scene, kind, 0.25 * i);
-  scene_run(scene, 90);
-  at_least(judge, "Jain's index", scene_jain(scene, 8, 30, 90), 0.9);
-  at_least(judge, "share of all", total_share(scene, 30, 90, 50), kind == FLOW_BACKGROUND ? 0.8 : 0.95);
-  double least = INFINITY;
-  for (unsigned i = 0; i < 8; i++)
-    least = fmin(least, scene_share(scene, i, 30, 90, 50));
-  at_least(judge, "the least of them, of its eighth", least * 8, 0.5);
-  scene_free(scene);
+  enum { RUNS = 3 };
+  struct fairness fairness = {.jain_least = 1, .share_least = 1};
+  for (unsigned i = 0; i < RUNS; i++) {
+    struct scene *scene = scene_new(50, 40, 40, 1 + i);
+    for (unsigned k = 0; k < 8; k++)
+      scene_add(scene, kind, (0.25 + 0.01 * i) * k);
+    add_run(&fairness, scene, 30, 90, 50, RUNS);
+  }
+  at_least(judge, "Jain's index in the mean", fairness.jain_mean, 0.9);
+  at_least(judge, "the least of them, of its eighth", fairness.share_least, 0.4);
+  at_least(judge, "share of all", fairness.total, 0.95);
 }
 
 /* The model of TCP itself must be a fair measure: alone it fills the path, two of it share it. */
