@@ -194,8 +194,8 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   event->has_sample = true;
 }
 
-/* How often the peer should acknowledge: some eight times a window, and never later than a quarter of a round
- * trip. Told anew when it has changed by a factor of two. */
+/* How often the peer should acknowledge: some thirty times a window, and never later than a quarter of a
+ * round trip. Told anew when it has changed by a factor of two. */
 static void tune_ack_frequency(struct conn *conn) {
   if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
   uint64_t packets = conn->congestion.window / conn->congestion.datagram_bytes / ACKS_PER_WINDOW;
