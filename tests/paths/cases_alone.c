@@ -23,20 +23,25 @@ static void alone(struct judge *judge, enum flow_kind kind) {
 
 /* The paths and the shares that the program itself is judged by, and what it may send again. */
 static void lossy(struct judge *judge, double rtt_ms, double loss, double burst_loss, double bound) {
-  struct scene *scene = scene_new(200, rtt_ms, rtt_ms, 1);
-  scene->config[WAY_OUT].loss = scene->config[WAY_BACK].loss = loss;
-  scene->config[WAY_OUT].burst_loss = scene->config[WAY_BACK].burst_loss = burst_loss;
-  scene->config[WAY_OUT].burst_packets = scene->config[WAY_BACK].burst_packets = 8;
-  struct flow *flow = scene_add(scene, FLOW_AUTO, 0);
-  flow->source.bytes = 250000000;
-  flow->blocks_max = 4 * FLOW_BLOCKS_OPEN;
-  at_least(judge, "done", scene_run_to_end(scene, 60), 1);
-  at_least(judge, "share of 250 MB, all of its time",
-           250e6 * 8 * flow_overhead(flow) / 200e6 / scene_now_s(scene), bound);
-  struct conn_stats stats = flow_stats(flow);
-  at_most(judge, "bytes sent again", (double)stats.block_bytes_resent / 250e6,
-          1.3 * (loss + burst_loss) + 0.005);
-  scene_free(scene);
+  enum { RUNS = 3 };
+  const double bytes = 250e6;
+  double share = 0, resent = 0;
+  for (unsigned i = 0; i < RUNS; i++) {
+    struct scene *scene = scene_new(200, rtt_ms, rtt_ms, 1 + i);
+    scene->config[WAY_OUT].loss = scene->config[WAY_BACK].loss = loss;
+    scene->config[WAY_OUT].burst_loss = scene->config[WAY_BACK].burst_loss = burst_loss;
+    scene->config[WAY_OUT].burst_packets = scene->config[WAY_BACK].burst_packets = 8;
+    struct flow *flow = scene_add(scene, FLOW_AUTO, 0);
+    flow->source.bytes = (uint64_t)bytes;
+    flow->blocks_max = 4 * FLOW_BLOCKS_OPEN;
+    at_least(judge, "done", scene_run_to_end(scene, 60), 1);
+    share += bytes * 8 * flow_overhead(flow) / 200e6 / scene_now_s(scene) / RUNS;
+    resent += (double)flow_stats(flow).block_bytes_resent / bytes / RUNS;
+    scene_free(scene);
+  }
+  double lost = loss + burst_loss;
+  at_least(judge, "share of 250 MB, all of its time, in the mean", share, bound);
+  at_most(judge, "bytes sent again", resent, lost > 0 ? 1.3 * lost + 0.005 : 0.001);
 }
 
 static void lossy_1(struct judge *judge, enum flow_kind kind) {
