@@ -2,6 +2,8 @@
  * counted, so a full path is 1. */
 #include "judge.h"
 
+#include <math.h>
+
 static void share_of(struct judge *judge, const struct scene *scene, double from_s, double until_s,
                      double mbit, double bound) {
   at_least(judge, "share", scene_share(scene, 0, from_s, until_s, mbit), bound);
@@ -21,12 +23,16 @@ static void alone(struct judge *judge, enum flow_kind kind) {
   scene_free(scene);
 }
 
-/* The paths and the shares that the program itself is judged by, and what it may send again. */
+static double median(const double of[3]) {
+  double low = fmin(of[0], of[1]), high = fmax(of[0], of[1]);
+  return fmax(low, fmin(high, of[2]));
+}
+
+/* The paths and the shares that the program itself is judged by, and what it may send again; medians of 3. */
 static void lossy(struct judge *judge, double rtt_ms, double loss, double burst_loss, double bound) {
-  enum { RUNS = 3 };
-  const double bytes = 250e6;
-  double share = 0, resent = 0;
-  for (unsigned i = 0; i < RUNS; i++) {
+  const double bytes = 250e6, lost = loss + burst_loss;
+  double share[3], resent[3];
+  for (unsigned i = 0; i < 3; i++) {
     struct scene *scene = scene_new(200, rtt_ms, rtt_ms, 1 + i);
     scene->config[WAY_OUT].loss = scene->config[WAY_BACK].loss = loss;
     scene->config[WAY_OUT].burst_loss = scene->config[WAY_BACK].burst_loss = burst_loss;
@@ -35,13 +41,12 @@ static void lossy(struct judge *judge, double rtt_ms, double loss, double burst_
     flow->source.bytes = (uint64_t)bytes;
     flow->blocks_max = 4 * FLOW_BLOCKS_OPEN;
     at_least(judge, "done", scene_run_to_end(scene, 60), 1);
-    share += bytes * 8 * flow_overhead(flow) / 200e6 / scene_now_s(scene) / RUNS;
-    resent += (double)flow_stats(flow).block_bytes_resent / bytes / RUNS;
+    share[i] = bytes * 8 * flow_overhead(flow) / 200e6 / scene_now_s(scene);
+    resent[i] = (double)flow_stats(flow).block_bytes_resent / bytes;
     scene_free(scene);
   }
-  double lost = loss + burst_loss;
-  at_least(judge, "share of 250 MB, all of its time, in the mean", share, bound);
-  at_most(judge, "bytes sent again", resent, lost > 0 ? 1.3 * lost + 0.005 : 0.001);
+  at_least(judge, "share of 250 MB, all of its time", median(share), bound);
+  at_most(judge, "bytes sent again", median(resent), lost > 0 ? 1.3 * lost + 0.005 : 0.001);
 }
 
 static void lossy_1(struct judge *judge, enum flow_kind kind) {
