@@ -479,7 +479,6 @@ static void polices(void) {
   CU_ASSERT_EQUAL(outcome.count, 5);
   CU_ASSERT_EQUAL(outcome.stats.policer_drops, 15);
   CU_ASSERT_EQUAL(outcome.at_ns[4], 0);
-
   run(&c, 1, 2000, 1000, MS, &outcome); /* just its rate */
   CU_ASSERT_EQUAL(outcome.count, 2000);
 
