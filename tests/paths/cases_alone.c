@@ -195,6 +195,7 @@ static void jitter(struct judge *judge, enum flow_kind kind) {
   struct conn_stats stats = flow_stats(flow);
   share_of(judge, scene, 3, 15, 50, 0.85);
   at_most(judge, "false losses a packet", (double)stats.packets_spurious / (double)stats.packets_sent, 0.001);
+  at_most(judge, "probe timeouts", (double)stats.probe_timeouts, 1);
   scene_free(scene);
 }
 

@@ -102,7 +102,7 @@ static void hunger(struct judge *judge, enum flow_kind kind) {
   at_most(judge, "window, in products", (double)flow_stats(flow).window_bytes / (50e6 / 8 * 0.04), 3);
   flow->source.period_ns = 0;
   scene_run(scene, 20);
-  at_most(judge, "90% of the rate after s", scene_time_at_rate(scene, 0, 8, 0.5, 45) - 8, 5);
+  at_most(judge, "90% of the rate after s", scene_time_at_rate(scene, 0, 8, 0.5, 45) - 8, 1);
   at_least(judge, "share then", scene_share(scene, 0, 13, 20, 50), 0.9);
   scene_free(scene);
 }
