@@ -57,6 +57,8 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E     := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(wildcard tests/e2e/*.c))
 SIM_OBJ := $(call objects,tests/sim/*.c)
 SIM     := $(if $(SIM_OBJ),$(TOP)/sim)
+PATHS_OBJ := $(call objects,tests/paths/*.c)
+PATHS   := $(if $(PATHS_OBJ),$(TOP)/paths)
 NETLAB_OBJ := $(call objects,tools/netlab/*.c)
 NETLAB  := $(if $(NETLAB_OBJ),$(TOP)/netlab)
 LINK_OBJ := $(addprefix $(B)/tools/netlab/,flows.o link.o packet.o)
@@ -66,19 +68,21 @@ SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/bench-paths tools/fa
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps tests check check-quick sim-long fuzz $(SCRIPTS) install uninstall clean format help \
+.PHONY: all deps tests check check-quick sim-long paths fuzz $(SCRIPTS) install uninstall clean format help \
         deps-build deps-check deps-fuzz fuzz-run $(SCRIPTS:%=deps-%)
 
 all: $(TOP)/udpcp ## build the program (default): build/udpcp
 
-tests: all $(UNIT) $(SIM) $(NETLAB) $(FUZZ) $(E2E) ## build every test program without running any
+tests: all $(UNIT) $(SIM) $(PATHS) $(NETLAB) $(FUZZ) $(E2E) ## build every test program without running any
 
 $(B)/udpcp: $(CLI_OBJ) $(LIB)
 $(UNIT): $(B)/%: $(B)/tests/unit/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 $(UNIT): LDLIBS += -lcunit
-$(B)/sim $(filter $(B)/test_netlab_%,$(UNIT)): $(LINK_OBJ) # the emulated link, used as a library
+$(B)/sim $(B)/paths $(filter $(B)/test_netlab_%,$(UNIT)): $(LINK_OBJ) # the emulated link, used as a library
 $(E2E): $(B)/e2e/%: $(B)/tests/e2e/%.o $(LIB) # peers that break rules, for the end-to-end tests
 $(B)/sim: $(SIM_OBJ) $(PLAIN_OBJ) $(LIB)
+$(B)/paths: $(PATHS_OBJ) $(PLAIN_OBJ) $(LIB)
+$(B)/paths: LDLIBS += -lm
 $(B)/netlab: $(NETLAB_OBJ) $(LIB)
 $(FUZZ): $(B)/%: $(B)/tests/fuzz/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 ifeq ($(CONFIG),fuzz)
@@ -91,12 +95,12 @@ endif
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '%-4s %s\n' $(1) $(2))
 
-$(B)/udpcp $(B)/sim $(B)/netlab $(UNIT) $(FUZZ) $(E2E):
+$(B)/udpcp $(B)/sim $(B)/paths $(B)/netlab $(UNIT) $(FUZZ) $(E2E):
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-build/udpcp build/sim build/netlab: build/%: build/gcc/%
+build/udpcp build/sim build/paths build/netlab: build/%: build/gcc/%
 	$(Q)ln -f $< $@
 
 $(LIB): $(LIB_OBJ)
@@ -130,8 +134,12 @@ check: ## the whole gate: builds, tidy, format, unit, sanitizers, simulations, e
 check-quick: ## tidy, format and the unit tests only
 	@tools/deps check && DEPS_DONE=1 tools/check --quick
 
-sim-long: $(SIM) ## simulate SEEDS=n networks (default 100000)
+sim-long: $(SIM) $(PATHS) ## simulate SEEDS=n networks (default 100000), and a transfer of over 12 GB
+	$(PATHS) --long
 	$(SIM) --seeds $(SEEDS)
+
+paths: $(PATHS) ## run the catalogue of paths and print each flow's share, queue, loss and fairness
+	$(PATHS) --figures
 
 fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=n each (default 60)
 	@tools/deps fuzz && DEPS_DONE=1 $(MAKE) --no-print-directory CONFIG=fuzz fuzz-run

@@ -23,6 +23,7 @@ struct congestion_ack {
   const struct rtt *rtt;            /* after this frame's sample */
   const struct rate_sample *sample; /* finished; only for controllers that ask for it */
   uint64_t bytes_in_flight_after;   /* what is left of it, losses taken off too */
+  uint64_t ack_delay_ns;            /* how long the peer kept this sample's acknowledgement back */
   uint64_t held_bytes;              /* what the peer was asked to let arrive before it acknowledges */
   bool has_sample;                  /* this frame gave an RTT sample */
   bool app_limited;                 /* the window was not what held the sender back */

@@ -190,11 +190,12 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
+  event->ack_delay_ns = delay_ns;
   event->has_sample = true;
 }
 
-/* How often the peer should acknowledge: some eight times a window, and never later than a quarter of a round
- * trip. Told anew when it has changed by a factor of two. */
+/* How often the peer should acknowledge: some thirty times a window, and never later than a quarter of a
+ * round trip. Told anew when it has changed by a factor of two. */
 static void tune_ack_frequency(struct conn *conn) {
   if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
   uint64_t packets = conn->congestion.window / conn->congestion.datagram_bytes / ACKS_PER_WINDOW;
@@ -285,7 +286,8 @@ static uint64_t space_deadline(const struct conn *conn, int level) {
    */
   size_t bytes_min = level == LEVEL_DATA ? PATH_BYTES_MIN : DATAGRAM_BYTES_MIN;
   if (space->probes_owed > 0 || path_allowance(&conn->path) < bytes_min) return TIME_NEVER;
-  if (level == LEVEL_INITIAL && must_ask(conn))
+  bool has_asked = space->sent.next > 0; /* before the first flight there is no silence */
+  if (level == LEVEL_INITIAL && must_ask(conn) && has_asked)
     return loss_next_probe_ns(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
   return loss_probe_deadline(&space->loss, &space->sent, &conn->rtt, max_ack_delay_ns(conn, level));
 }

@@ -101,10 +101,16 @@ static void ledbat_packet_lost(struct congestion *cc, const struct bbr_lost *los
   take_ledbat(cc);
 }
 
+/* Without what the peer waited for before it acknowledged: nobody else's packets make that wait. */
+static uint64_t round_trip_ns(const struct congestion_ack *ack) {
+  uint64_t rtt_ns = ack->sample->rtt_ns;
+  return rtt_ns > ack->ack_delay_ns ? rtt_ns - ack->ack_delay_ns : rtt_ns;
+}
+
 static void ledbat_acked(struct congestion *cc, const struct congestion_ack *ack) {
   const struct ledbat_ack event = {.now_ns = ack->now_ns,
                                    .bytes_acked = ack->bytes_acked,
-                                   .rtt_ns = ack->sample->rtt_ns,
+                                   .rtt_ns = round_trip_ns(ack),
                                    .smoothed_ns = ack->rtt->sampled ? ack->rtt->smoothed_ns : 0,
                                    .sent_ns = ack->sample->sent_ns,
                                    .app_limited = ack->app_limited};

@@ -65,6 +65,7 @@ static void steer_by_queue(struct ledbat *ledbat, uint64_t queue_ns, const struc
   double window = (double)ledbat->window;
   double in_a_round = gain(ledbat) * (double)ledbat->datagram_bytes;
   if (queue_ns > ledbat->target_ns) {
+    if (ack->sent_ns <= ledbat->reduced_ns) return; /* the queue of before: a loss has answered it */
     double excess = (double)queue_ns / (double)ledbat->target_ns - 1;
     in_a_round -= DECREASE * window * excess;
     if (in_a_round < -window / 2) in_a_round = -window / 2;
@@ -136,7 +137,9 @@ static void reduce(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns) {
   if (target_ns < LEDBAT_TARGET_NS_MIN) target_ns = LEDBAT_TARGET_NS_MIN;
   if (target_ns < ledbat->target_ns) ledbat->target_ns = target_ns;
   ledbat->lost_since_slowdown = true;
-  if (ledbat->state == LEDBAT_SLOWDOWN) { /* the window is at its least already; what it returns to is not */
+  /* The window is at its least already, or on its way up from there; what it returns to was too much. */
+  bool is_of_before = ledbat->state == LEDBAT_RAMP && sent_ns <= ledbat->slowdown_from_ns;
+  if (ledbat->state == LEDBAT_SLOWDOWN || is_of_before) {
     ledbat->threshold =
         ledbat->threshold / 2 > window_min(ledbat) ? ledbat->threshold / 2 : window_min(ledbat);
     return;

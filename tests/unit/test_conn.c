@@ -177,6 +177,9 @@ static void establishes_in_one_round_trip(void) {
   run(&world, 2 * DELAY_NS);
   CU_ASSERT_EQUAL(world.established, 2);
   CU_ASSERT_EQUAL(world.control_received, 1);
+  struct conn_stats stats;
+  conn_get_stats(world.client, &stats);
+  CU_ASSERT_EQUAL(stats.probe_timeouts, 0); /* a timer looked at before the first flight left fires nothing */
   world_free(&world);
 }
 

@@ -182,6 +182,57 @@ static void halves_once_a_round_trip_and_undoes_it(void) {
   CU_ASSERT(ledbat.window == 2000 && ledbat.state == LEDBAT_RAMP && ledbat.threshold == 20000);
 }
 
+static void a_loss_answers_the_queue_it_came_of(void) {
+  begin(80000, 20 * MS);
+  settle(40 * MS);
+  ledbat_on_lost(&ledbat, now_ns, now_ns - 1);
+  CU_ASSERT(ledbat.window == 40000 && ledbat.target_ns == 10 * MS);
+  for (int i = 0; i < 39; i++) /* sent before the loss was known: they waited in the queue of then */
+    ack(1000, 40 * MS);
+  CU_ASSERT_EQUAL(ledbat.window, 40000);
+  for (int i = 0; i < 10; i++)
+    ack(1000, 40 * MS);
+  CU_ASSERT(ledbat.window < 40000);
+}
+
+/* With two datagrams in flight a loss takes long to be found: it belongs to what was before the slowdown. */
+static void a_loss_of_before_a_slowdown_only_halves_what_the_ramp_returns_to(void) {
+  begin(80000, 20 * MS);
+  ledbat.slowdown_at_ns = now_ns;
+  ack(0, 20 * MS);
+  uint64_t from_ns = now_ns;
+  now_ns += 60 * MS;
+  ack(2000, 20 * MS);
+  ack(2000, 20 * MS);
+  CU_ASSERT(ledbat.state == LEDBAT_RAMP && ledbat.window < 5000);
+  settle(40 * MS); /* with a queue, or it would count as the path's own */
+  ledbat_on_lost(&ledbat, now_ns, from_ns - 1);
+  CU_ASSERT(ledbat.state == LEDBAT_RAMP && ledbat.threshold == 40000);
+  ledbat_on_lost(&ledbat, now_ns + 50 * MS, now_ns + MS); /* its own */
+  CU_ASSERT(ledbat.state == LEDBAT_STEADY && ledbat.window == 2000);
+}
+
+/* A receiver that waits for more packets before it acknowledges two makes no queue. */
+static void the_wait_for_an_acknowledgement_is_no_queue(void) {
+  struct congestion cc;
+  struct rtt rtt;
+  struct rate_sample sample = {.newly_acked = DATAGRAM};
+  congestion_init(&cc, &congestion_cubic, DATAGRAM);
+  congestion_start(&cc, &congestion_background, NS_PER_S, 20 * MS, 1);
+  rtt_init(&rtt, 20 * MS);
+  for (uint64_t i = 0; i < 10; i++) {
+    uint64_t delay_ns = i == 0 ? 0 : 12 * MS;
+    sample.rtt_ns = 20 * MS + delay_ns;
+    cc.ops->on_ack(&cc, &(struct congestion_ack){.now_ns = NS_PER_S + i * 30 * MS,
+                                                 .bytes_acked = DATAGRAM,
+                                                 .rtt = &rtt,
+                                                 .sample = &sample,
+                                                 .ack_delay_ns = delay_ns});
+  }
+  CU_ASSERT_EQUAL(ledbat_delay_base_ns(&cc.ledbat.delay), 20 * MS);
+  CU_ASSERT_EQUAL(ledbat_delay_queue_ns(&cc.ledbat.delay), 0);
+}
+
 static void a_queue_that_overflows_early_lowers_the_target(void) {
   begin(80000, 100 * MS);
   settle(124 * MS);
@@ -288,6 +339,9 @@ UNIT_MAIN(UNIT_CASE(delays_are_minima), UNIT_CASE(a_longer_path_is_believed_afte
           UNIT_CASE(never_below_two_datagrams), UNIT_CASE(slow_start_ends_at_three_quarters),
           UNIT_CASE(slows_down_and_comes_back), UNIT_CASE(larger_datagrams_raise_what_a_ramp_returns_to),
           UNIT_CASE(loss_without_a_queue_is_borne), UNIT_CASE(halves_once_a_round_trip_and_undoes_it),
+          UNIT_CASE(a_loss_answers_the_queue_it_came_of),
+          UNIT_CASE(a_loss_of_before_a_slowdown_only_halves_what_the_ramp_returns_to),
+          UNIT_CASE(the_wait_for_an_acknowledgement_is_no_queue),
           UNIT_CASE(a_queue_that_overflows_early_lowers_the_target),
           UNIT_CASE(fills_an_idle_path_to_the_target), UNIT_CASE(loss_of_the_path_does_not_starve_it),
           UNIT_CASE(yields_to_a_greedy_flow), UNIT_CASE(comes_back_when_the_other_has_gone))

@@ -468,10 +468,33 @@ static void remembers_the_largest(void) {
   link_free(l);
 }
 
+/* 8 Mbit/s are 1000 bytes a millisecond; a bucket of 5000. */
+static void polices(void) {
+  struct link_config c = plain();
+  size_t i;
+
+  c.policer_bits_per_second = 8000000;
+  c.policer_bytes = 5000;
+  run(&c, 1, 20, 1000, 0, &outcome); /* at once: as many as the bucket holds, and none is delayed */
+  CU_ASSERT_EQUAL(outcome.count, 5);
+  CU_ASSERT_EQUAL(outcome.stats.policer_drops, 15);
+  CU_ASSERT_EQUAL(outcome.at_ns[4], 0);
+  run(&c, 1, 2000, 1000, MS, &outcome); /* just its rate */
+  CU_ASSERT_EQUAL(outcome.count, 2000);
+
+  run(&c, 1, 2000, 1000, MS / 2,
+      &outcome); /* twice its rate for a second: a second's tokens and the bucket */
+  CU_ASSERT_TRUE(outcome.count >= 1004 && outcome.count <= 1005);
+  CU_ASSERT_EQUAL(outcome.count + outcome.stats.policer_drops, 2000);
+  for (i = 0; i < outcome.count; i++)
+    CU_ASSERT_EQUAL(outcome.at_ns[i], outcome.tag[i] * (MS / 2));
+}
+
 UNIT_MAIN(UNIT_CASE(delays_exactly), UNIT_CASE(lends_nothing_before_its_time), UNIT_CASE(loses_its_share),
           UNIT_CASE(loses_in_bursts), UNIT_CASE(decides_by_seed), UNIT_CASE(decides_each_matter_alone),
           UNIT_CASE(keeps_the_rate), UNIT_CASE(changes_the_rate_within_a_packet), UNIT_CASE(bounds_the_queue),
           UNIT_CASE(lost_packets_use_the_wire), UNIT_CASE(is_dark_from_to),
           UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(reorders), UNIT_CASE(jitter_keeps_the_order),
           UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates), UNIT_CASE(corrupts_one_bit),
-          UNIT_CASE(truncates), UNIT_CASE(bounds_its_memory), UNIT_CASE(remembers_the_largest))
+          UNIT_CASE(truncates), UNIT_CASE(polices), UNIT_CASE(bounds_its_memory),
+          UNIT_CASE(remembers_the_largest))

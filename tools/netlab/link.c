@@ -1,8 +1,8 @@
 /*
  * One direction of an emulated link, see link.h. All that happens to a packet is decided when it enters:
  *
- *   blackout, MTU, ECN drop or bleach -> queue and rate, CE -> loss -> (copy, corruption) -> delay, jitter ->
- * held back or not
+ *   blackout, MTU, ECN drop or bleach, policer -> queue and rate, CE -> loss -> (copy, corruption) ->
+ * delay, jitter -> held back or not
  *
  * Rate changes are known beforehand, so the end of a transmission is an integral over a step function, and
  * the queue needs no queue: its fill is the integral from now to the end of the last transmission. A packet
@@ -47,7 +47,8 @@ struct link {
   struct link_config config;
   uint64_t seed;
   uint64_t start_ns;
-  uint64_t busy_until_ns; /* end of the last transmission, from start_ns on */
+  uint64_t busy_until_ns;   /* end of the last transmission, from start_ns on */
+  uint64_t policer_full_ns; /* when the policer's bucket will be full again, from start_ns on */
   int is_started;
   int is_burst;
   double burst_enter, burst_leave;
@@ -100,7 +101,7 @@ static void check_config(const struct link_config *c) {
 
   assert(c->packet_bytes_max > 0 && c->rate_count <= LINK_RATES_MAX &&
          c->blackout_count <= LINK_BLACKOUTS_MAX);
-  assert(c->queue_bytes <= LINK_QUEUE_BYTES_MAX);
+  assert(c->queue_bytes <= LINK_QUEUE_BYTES_MAX && c->policer_bytes <= LINK_QUEUE_BYTES_MAX);
   assert((c->rate_count == 0 || c->rates[0].from_ns == 0) && "some rate is in force from the start");
   for (i = 1; i < c->rate_count; i++)
     assert(c->rates[i - 1].from_ns < c->rates[i].from_ns);
@@ -350,6 +351,22 @@ static void mark(struct link *l, uint8_t *data, size_t bytes, uint64_t waiting, 
   l->stats.ce_marked++;
 }
 
+/* A bucket of tokens, kept as the time at which it is full again; what does not fit it takes none. */
+static int pass_policer(struct link *l, uint64_t at_ns, size_t ip_bytes) {
+  const struct link_config *c = &l->config;
+  uint64_t from_ns = l->policer_full_ns > at_ns ? l->policer_full_ns : at_ns;
+  uint64_t bits = (uint64_t)ip_bytes * 8, until_ns;
+
+  if (c->policer_bits_per_second == 0) return 1;
+  until_ns = from_ns + (bits * NS_PER_SECOND + c->policer_bits_per_second / 2) / c->policer_bits_per_second;
+  /* As a time, since the bucket times a billion would leave 64 bits. */
+  if ((double)(until_ns - at_ns) * (double)c->policer_bits_per_second >
+      (double)c->policer_bytes * 8 * (double)NS_PER_SECOND)
+    return 0;
+  l->policer_full_ns = until_ns;
+  return 1;
+}
+
 /* Returns 0 when the queue is full, else 1 and the time at which the packet is wholly on the wire. */
 static int pass_queue(struct link *l, uint64_t at_ns, size_t bytes, size_t ip_bytes, uint64_t *sent_ns) {
   uint64_t free_ns = l->busy_until_ns > at_ns ? l->busy_until_ns : at_ns;
@@ -427,6 +444,8 @@ void link_push(struct link *l, uint64_t now_ns, size_t bytes, uint32_t tag) {
     l->stats.mtu_drops++;
   } else if (!pass_ecn(c, p->data, bytes)) {
     l->stats.ecn_drops++;
+  } else if (!pass_policer(l, at_ns, ip_bytes)) {
+    l->stats.policer_drops++;
   } else if (!pass_queue(l, at_ns, bytes, ip_bytes, &sent_ns)) {
     l->stats.queue_drops++;
   } else if (lost) {

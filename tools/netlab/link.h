@@ -54,8 +54,10 @@ struct link_config {
   size_t blackout_count;
   uint64_t delay_ns;
   uint64_t jitter_ns;
-  uint64_t reorder_hold_ns; /* the further delay of a packet chosen by `reorder` */
-  uint64_t queue_bytes;     /* what may wait for a limited rate */
+  uint64_t reorder_hold_ns;         /* the further delay of a packet chosen by `reorder` */
+  uint64_t queue_bytes;             /* what may wait for a limited rate */
+  uint64_t policer_bits_per_second; /* what exceeds it is dropped, nothing is delayed; 0: no policer */
+  uint64_t policer_bytes;           /* its bucket, full at first */
   /* LINK_IP_PACKETS only */
   uint64_t ce_above_bytes;   /* ECT becomes CE when more waits before it; 0: never */
   uint64_t ce_above_ns;      /* ... when it will wait longer; 0: never */
@@ -81,6 +83,7 @@ struct link_stats {
   uint64_t lost; /* by loss and burst loss */
   uint64_t blackout_drops;
   uint64_t mtu_drops;
+  uint64_t policer_drops;
   uint64_t queue_drops;
   uint64_t ecn_drops;
   uint64_t ect;          /* packets that entered as ECT(0), ECT(1) or CE */

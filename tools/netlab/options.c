@@ -144,6 +144,17 @@ static const char *set_ecn_drop(struct link_config *c, const char *value) {
   return NULL;
 }
 
+static const char *set_policer(struct link_config *c, const char *value) {
+  size_t rate_length = strcspn(value, ":");
+  const char *bucket = value + rate_length + 1;
+
+  if (value[rate_length] != ':' || read_rate(value, rate_length, &c->policer_bits_per_second) != 0 ||
+      units_size(bucket, strlen(bucket), &c->policer_bytes) != 0 || c->policer_bytes == 0 ||
+      c->policer_bytes > LINK_QUEUE_BYTES_MAX)
+    return "a rate and the size of a bucket, like 20Mbit:100KB";
+  return NULL;
+}
+
 static const char *read_mtu(uint32_t *mtu, const char *value) {
   uint64_t bytes;
 
@@ -184,7 +195,7 @@ static const struct link_option link_options[] = {
     {"truncate", set_truncate, 1}, {"queue", set_queue, 1},
     {"mtu", set_mtu, 1},           {"blackout", set_blackout, 1},
     {"ce-above", set_ce_above, 1}, {"ecn-bleach", set_ecn_bleach, 0},
-    {"ecn-drop", set_ecn_drop, 0},
+    {"ecn-drop", set_ecn_drop, 0}, {"policer", set_policer, 1},
 };
 
 /* --- options of the run --- */

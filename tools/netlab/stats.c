@@ -17,6 +17,7 @@ static void print_one(const char *direction, const struct link_stats *s) {
       {"lost", s->lost},
       {"blackout_drops", s->blackout_drops},
       {"mtu_drops", s->mtu_drops},
+      {"policer_drops", s->policer_drops},
       {"queue_drops", s->queue_drops},
       {"ecn_drops", s->ecn_drops},
       {"ect", s->ect},
