@@ -89,6 +89,9 @@ struct congestion_ops {
   void (*on_loss)(struct congestion *cc, const struct congestion_loss *loss);
   /* Every packet of the last loss event has been acknowledged after all: RFC 9438 section 4.9, RFC 4015. */
   void (*on_spurious_loss)(struct congestion *cc, uint64_t now_ns);
+  /* Since `since_ns` the path carried nothing, and now it does as before: its losses were not told, and that
+   * time is to count as if it had not been. NULL: no need. */
+  void (*on_dark)(struct congestion *cc, uint64_t now_ns, uint64_t since_ns);
 };
 
 extern const struct congestion_ops congestion_cubic, congestion_bbr, congestion_background;

@@ -21,6 +21,7 @@
 #include "transport/pacer.h"
 #include "transport/path.h"
 #include "transport/sent_packets.h"
+#include "transport/silence.h"
 #include "transport/stream.h"
 #include "udpcp/transport.h"
 
@@ -33,7 +34,7 @@ enum {
   KEEPALIVE_PARTS = 3,  /* a PING after this part of the idle time */
   ACKS_PER_WINDOW = 16, /* asked of the peer by ACK_FREQUENCY; HyStart++ wants 8 samples a round */
   ACK_PACKETS_MAX = 128,
-  ACK_DELAY_NS_MIN = 50000,
+  ACK_DELAY_NS_MIN = 10000,
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
@@ -88,6 +89,7 @@ struct conn {
   struct pacer pacer;
   struct mtu_probe mtu;
   enum conn_limit limit;
+  struct silence silence;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
 
   struct stream_send control_out;

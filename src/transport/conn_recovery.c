@@ -70,6 +70,10 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (packet->state == SENT_IN_FLIGHT) resend_content(conn, level, packet, number);
   sent_packets_settle(sent, packet, state);
   conn->stats.packets_lost++;
+  if (level == LEVEL_DATA && silence_is_void(&conn->silence, number)) {
+    silence_on_lost(&conn->silence, number, packet->size);
+    return;
+  }
   if (number != batch->run_next) batch->run_first_ns = packet->sent_ns;
   batch->run_next = number + 1;
   batch->event.bytes_lost += packet->size;
@@ -177,10 +181,44 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
   }
 }
 
+/* What nobody answered for a while was lost in a queue after all, and all of it in one go. */
+static void tell_congested(struct conn *conn, uint64_t now_ns) {
+  const struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
+  if (conn->silence.bytes_lost == 0) return;
+  conn->congestion.ops->on_loss(&conn->congestion,
+                                &(struct congestion_loss){.now_ns = now_ns,
+                                                          .bytes_lost = conn->silence.bytes_lost,
+                                                          .bytes_in_flight = sent->bytes_in_flight,
+                                                          .largest_lost = conn->silence.largest_lost,
+                                                          .largest_lost_sent_ns = conn->silence.since_ns,
+                                                          .next_number = sent->next,
+                                                          .persistent = true});
+}
+
+/* Whether the round trip may be learnt from. */
+static bool judge_silence(struct conn *conn, const struct congestion_ack *event) {
+  const struct congestion *cc = &conn->congestion;
+  switch (silence_on_sample(&conn->silence, &conn->rtt, event->now_ns - event->largest_sent_ns,
+                            event->largest_acked, event->next_number)) {
+  case SILENCE_UNKNOWN:
+    return false;
+  case SILENCE_DARK:
+    if (cc->ops->on_dark) cc->ops->on_dark(&conn->congestion, event->now_ns, conn->silence.since_ns);
+    return true;
+  case SILENCE_CONGESTED:
+    tell_congested(conn, event->now_ns);
+    return true;
+  case SILENCE_NONE:
+    return true;
+  }
+  return true;
+}
+
 static void sample_rtt(struct conn *conn, enum crypto_level level, const struct frame_ack *ack,
                        struct congestion_ack *event) {
   /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
   if (event->largest_sent_ns == 0 || event->largest_acked != ack->ranges[0].end - 1) return;
+  if (level == LEVEL_DATA && !judge_silence(conn, event)) return;
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
@@ -300,6 +338,8 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
   space->loss.probe_count++;
   space->probes_owed = LOSS_PROBES;
   conn->stats.probe_timeouts++;
+  if (level == LEVEL_DATA)
+    silence_on_probe_timeout(&conn->silence, space->loss.probe_count, conn->last_received_ns);
   uint64_t number;
   if (!sent_packets_lowest(&space->sent, &number)) return;
   struct lost_batch batch = {.run_next = UINT64_MAX};

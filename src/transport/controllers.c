@@ -55,6 +55,16 @@ static void bbr_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_bbr(cc);
 }
 
+/* The round trip was not measured for as long as nothing was: that is no reason to probe for it first. */
+static void bbr_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  struct bbr *bbr = &cc->bbr;
+  uint64_t lasted_ns = now_ns - since_ns;
+  if (bbr->min_rtt_at_ns < now_ns - lasted_ns) bbr->min_rtt_at_ns += lasted_ns;
+  if (bbr->probe_rtt_min_at_ns < now_ns - lasted_ns) bbr->probe_rtt_min_at_ns += lasted_ns;
+  bbr->extra_acked_from_ns = now_ns;
+  bbr->extra_acked_delivered = 0;
+}
+
 const struct congestion_ops congestion_bbr = {
     .name = "bbr",
     .samples_rate = true,
@@ -66,6 +76,7 @@ const struct congestion_ops congestion_bbr = {
     .on_ack = bbr_acked,
     .on_loss = bbr_lost_batch,
     .on_spurious_loss = bbr_spurious_loss,
+    .on_dark = bbr_dark,
 };
 
 /* ---- LEDBAT++ ---- */
@@ -118,6 +129,10 @@ static void ledbat_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_ledbat(cc);
 }
 
+static void ledbat_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  ledbat_on_dark(&cc->ledbat, now_ns - since_ns);
+}
+
 const struct congestion_ops congestion_background = {
     .name = "background",
     .samples_rate = true,
@@ -129,4 +144,5 @@ const struct congestion_ops congestion_background = {
     .on_ack = ledbat_acked,
     .on_loss = ledbat_lost_batch,
     .on_spurious_loss = ledbat_spurious_loss,
+    .on_dark = ledbat_dark,
 };

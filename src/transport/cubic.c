@@ -194,6 +194,11 @@ static void cubic_on_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   cubic->undo.window = 0;
 }
 
+static void cubic_on_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  (void)since_ns;
+  skip_time(&cc->cubic, now_ns);
+}
+
 const struct congestion_ops congestion_cubic = {
     .name = "cubic",
     .init = cubic_init,
@@ -201,4 +206,5 @@ const struct congestion_ops congestion_cubic = {
     .on_ack = cubic_on_ack,
     .on_loss = cubic_on_loss,
     .on_spurious_loss = cubic_on_spurious_loss,
+    .on_dark = cubic_on_dark,
 };
