@@ -308,6 +308,7 @@ static void process(struct conn *conn, struct arrival *arrival, struct packet *p
     conn->stats.packets_refused++;
     return;
   }
+  if (arrival->level == LEVEL_DATA) conn_on_heard(conn, arrival->now_ns);
   if (conn->spaces[arrival->level].live)
     ack_tracker_on_packet(acks, arrival->now_ns, packet->number, arrival->eliciting, arrival->mark);
   conn->stats.ce_received += arrival->mark == ECN_CE;

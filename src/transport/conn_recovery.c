@@ -196,10 +196,9 @@ static void tell_congested(struct conn *conn, uint64_t now_ns) {
 }
 
 /* Whether the round trip may be learnt from. */
-static bool judge_silence(struct conn *conn, const struct congestion_ack *event) {
+static bool judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns) {
   const struct congestion *cc = &conn->congestion;
-  switch (silence_on_sample(&conn->silence, &conn->rtt, event->now_ns - event->largest_sent_ns,
-                            event->largest_acked, event->next_number)) {
+  switch (silence_on_sample(&conn->silence, &conn->rtt, rtt_ns, event->largest_acked, event->next_number)) {
   case SILENCE_UNKNOWN:
     return false;
   case SILENCE_DARK:
@@ -218,10 +217,12 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
                        struct congestion_ack *event) {
   /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
   if (event->largest_sent_ns == 0 || event->largest_acked != ack->ranges[0].end - 1) return;
-  if (level == LEVEL_DATA && !judge_silence(conn, event)) return;
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
-  rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
+  uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
+  if (level == LEVEL_DATA && !judge_silence(conn, event, sample_ns > delay_ns ? sample_ns - delay_ns : 0))
+    return;
+  rtt_on_sample(&conn->rtt, sample_ns, delay_ns);
   event->has_sample = true;
 }
 
@@ -370,4 +371,13 @@ void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {
     else
       on_probe_timeout(conn, now_ns, (enum crypto_level)level);
   }
+}
+
+/* The peer's own probes may pass before ours do: an answer that should be here by now was not lost on the way
+ * back, then, and ours need not wait for their time. */
+void conn_on_heard(struct conn *conn, uint64_t now_ns) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  bool is_waiting = conn->silence.is_open && conn->silence.resumed == UINT64_MAX && space->live;
+  if (!is_waiting || space->probes_owed > 0 || space->sent.eliciting_in_flight == 0) return;
+  if (now_ns >= space->sent.last_eliciting_ns + conn->rtt.min_ns) on_probe_timeout(conn, now_ns, LEVEL_DATA);
 }

@@ -55,14 +55,13 @@ static void bbr_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_bbr(cc);
 }
 
-/* The round trip was not measured for as long as nothing was: that is no reason to probe for it first. */
+/* What was in the path has left it, and the round trip was found to be what it was: no need to probe for it.
+ */
 static void bbr_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
-  struct bbr *bbr = &cc->bbr;
-  uint64_t lasted_ns = now_ns - since_ns;
-  if (bbr->min_rtt_at_ns < now_ns - lasted_ns) bbr->min_rtt_at_ns += lasted_ns;
-  if (bbr->probe_rtt_min_at_ns < now_ns - lasted_ns) bbr->probe_rtt_min_at_ns += lasted_ns;
-  bbr->extra_acked_from_ns = now_ns;
-  bbr->extra_acked_delivered = 0;
+  (void)since_ns;
+  cc->bbr.min_rtt_at_ns = cc->bbr.probe_rtt_min_at_ns = now_ns;
+  cc->bbr.extra_acked_from_ns = now_ns;
+  cc->bbr.extra_acked_delivered = 0;
 }
 
 const struct congestion_ops congestion_bbr = {

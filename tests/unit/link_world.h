@@ -1,5 +1,5 @@
-/* link_world: two ends in simulated time over a link with a rate, a delay, a queue, a largest datagram and dark
- * times. The client has always something to send unless told otherwise. Include after unit.h. */
+/* link_world: two ends in simulated time over a link with a rate, a delay, a queue, a largest datagram and
+ * dark times. The client has always something to send unless told otherwise. Include after unit.h. */
 #ifndef LINK_WORLD_H
 #define LINK_WORLD_H
 
@@ -24,8 +24,8 @@ struct lane {
   uint64_t rate, queue_bytes; /* bytes a second, 0: endless; what waits for the wire */
   uint64_t free_at_ns;
   uint64_t dark_from_ns, dark_until_ns;
-  uint64_t loss_every; /* one of so many is lost, 0: none */
-  size_t lose_above;   /* datagrams of more bytes do not pass, 0: all do */
+  uint64_t loss_every;       /* one of so many is lost, 0: none */
+  size_t lose_above;         /* datagrams of more bytes do not pass, 0: all do */
   uint64_t sent, entered_ns; /* datagrams given to it; when the last one that passes was */
 };
 
