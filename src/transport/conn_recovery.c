@@ -215,13 +215,15 @@ static bool judge_silence(struct conn *conn, const struct congestion_ack *event,
 
 static void sample_rtt(struct conn *conn, enum crypto_level level, const struct frame_ack *ack,
                        struct congestion_ack *event) {
-  /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
-  if (event->largest_sent_ns == 0 || event->largest_acked != ack->ranges[0].end - 1) return;
+  if (event->largest_sent_ns == 0) return;
+  bool is_largest = event->largest_acked == ack->ranges[0].end - 1;
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
-  if (level == LEVEL_DATA && !judge_silence(conn, event, sample_ns > delay_ns ? sample_ns - delay_ns : 0))
-    return;
+  uint64_t rtt_ns = is_largest && sample_ns > delay_ns ? sample_ns - delay_ns : sample_ns;
+  if (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns)) return;
+  /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
+  if (!is_largest) return;
   rtt_on_sample(&conn->rtt, sample_ns, delay_ns);
   event->has_sample = true;
 }
