@@ -350,11 +350,12 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
     conn->app_limited = true;
     return 0;
   }
-  size_t size = next_mtu_probe(conn, now_ns, bytes);
+  size_t size = space->probes_owed == 0 ? next_mtu_probe(conn, now_ns, bytes) : 0;
   if (size > 0) return size;
-  /* Silence may come of a path that swallows large packets: what is sent into it is of the size all paths
-   * carry. */
-  if (space->loss.probe_count > 1 && limit > DATAGRAM_BYTES_MIN) limit = DATAGRAM_BYTES_MIN;
+  /* Silence may come of a path that swallows large packets. So the second of the two that probe it is of the
+   * size all paths carry, as is all else while it lasts. */
+  bool is_small = space->probes_owed > 0 ? space->probes_owed < LOSS_PROBES : space->loss.probe_count > 1;
+  if (is_small && limit > DATAGRAM_BYTES_MIN) limit = DATAGRAM_BYTES_MIN;
   bool has_blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
   bool blocks = has_blocks && limit >= DATAGRAM_BYTES_MIN; /* the address limit cuts no crumbs */
   bool data = blocks || stream_send_pending(&conn->control_out);

@@ -57,6 +57,14 @@ static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct se
                              .delivery = &cc->delivery});
 }
 
+/* The path swallows what is larger than some size: what was lost by that was no congestion, and a reduction
+ * for it is taken back. */
+static void fell_into_hole(struct conn *conn, uint64_t now_ns) {
+  conn->silence.void_below = conn->spaces[LEVEL_DATA].sent.next;
+  conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+  conn_apply_mtu(conn, now_ns);
+}
+
 static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                         struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
   struct sent_packets *sent = &conn->spaces[level].sent;
@@ -90,7 +98,9 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
     conn->episode_end = sent->next;
   }
   conn->episode_lost++;
-  if (mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
+  if (!mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) return;
+  fell_into_hole(conn, now_ns);
+  batch->event.bytes_lost = 0;
 }
 
 static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level,
@@ -263,6 +273,27 @@ static void take_marks(struct conn *conn, const struct congestion_ack *event, en
                                                  .next_number = event->next_number});
 }
 
+/* Of a probe timeout's two datagrams the second is a small one. When it arrived and nothing larger, although
+ * much of that was sent before, then it was the size, and no congestion. */
+static void check_black_hole(struct conn *conn, const struct congestion_ack *event) {
+  struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
+  uint64_t number;
+  size_t smallest = SIZE_MAX;
+  unsigned count = 0;
+  if (!sent_packets_lowest(sent, &number)) return;
+  for (; number < event->largest_acked; number++) {
+    const struct sent_packet *packet = sent_packets_find(sent, number);
+    bool is_missing =
+        packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_MOVED;
+    if (!is_missing || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base) continue;
+    count++;
+    if (packet->size < smallest) smallest = packet->size;
+  }
+  if (count < MTU_BLACK_HOLE_SIGNS) return;
+  if (!mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest)) return;
+  fell_into_hole(conn, event->now_ns);
+}
+
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
   struct space *space = &conn->spaces[level];
   if (ack->ranges[0].end > space->sent.next) {
@@ -287,6 +318,9 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
+  bool has_probed = level == LEVEL_DATA && space->loss.probe_count > 0;
+  if (has_probed && event.largest_sent_ns != 0 && conn->mtu.passed_max <= conn->mtu.base)
+    check_black_hole(conn, &event);
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (level == LEVEL_DATA) take_marks(conn, &event, is_newest ? ACK_NEWEST : ACK_OUTDATED, ack);
@@ -341,6 +375,7 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
   space->loss.probe_count++;
   space->probes_owed = LOSS_PROBES;
   conn->stats.probe_timeouts++;
+  if (level == LEVEL_DATA) mtu_probe_on_probe_timeout(&conn->mtu);
   if (level == LEVEL_DATA)
     silence_on_probe_timeout(&conn->silence, space->loss.probe_count, conn->last_received_ns);
   uint64_t number;

@@ -27,6 +27,7 @@ struct mtu_probe {
       signs; /* of a black hole: how often, in a row, a large packet was lost after a smaller one arrived */
   size_t suspect;      /* the smallest packet so lost; one of that size that arrives takes all signs back */
   size_t passed;       /* the packet acknowledged last since the last sign, 0: none */
+  size_t passed_max;   /* the largest acknowledged since the last probe timeout, 0: none */
   uint64_t next_at_ns; /* when a search starts again */
   uint64_t raise_ns;   /* how long the next wait for that will be */
   bool enabled;
@@ -48,6 +49,11 @@ bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 /* An ordinary packet of `size` bytes arrived or was lost: black-hole detection. Lost: true when `current`
  * fell. */
 void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size);
+/* A probe timeout: from now on it counts what arrives. */
+void mtu_probe_on_probe_timeout(struct mtu_probe *mtu);
+/* A probe timeout's small packet arrived, and of all sent before it none above the base did; the smallest of
+ * those had `size` bytes. True when `current` changed. */
+bool mtu_probe_on_black_hole(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 
 #endif
