@@ -62,6 +62,7 @@ struct congestion {
   uint64_t threshold;        /* slow start ends here; UINT64_MAX at first */
   uint64_t rate_bytes_per_s; /* pacing rate; 0 before the first RTT sample: the first window is one burst */
   uint64_t quantum;          /* bytes in one train at most; 0: as the pacer has it by the rate */
+  uint64_t rate_max;         /* --bwlimit, which paces besides; 0: none */
   uint64_t datagram_bytes;   /* current size of a full datagram */
   struct delivery delivery;  /* what was delivered and lost so far; kept where the controller samples rates */
   union {

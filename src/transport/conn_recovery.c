@@ -273,25 +273,27 @@ static void take_marks(struct conn *conn, const struct congestion_ack *event, en
                                                  .next_number = event->next_number});
 }
 
-/* Of a probe timeout's two datagrams the second is a small one. When it arrived and nothing larger, although
- * much of that was sent before, then it was the size, and no congestion. */
+/* A small packet arrived. When of all the larger ones right before it none did, it was their size, and no
+ * congestion. A probe timeout sends such a pair on purpose; the ends of blocks do it by chance. */
 static void check_black_hole(struct conn *conn, const struct congestion_ack *event) {
-  struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
-  uint64_t number;
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  const struct sent_packet *packet = sent_packets_find(&space->sent, event->largest_acked);
+  unsigned count = 0, enough = space->loss.probe_count > 0 ? MTU_MISSING_PROBED : MTU_MISSING;
   size_t smallest = SIZE_MAX;
-  unsigned count = 0;
-  if (!sent_packets_lowest(sent, &number)) return;
-  for (; number < event->largest_acked; number++) {
-    const struct sent_packet *packet = sent_packets_find(sent, number);
-    bool is_missing =
-        packet->state == SENT_IN_FLIGHT || packet->state == SENT_MOVING || packet->state == SENT_MOVED;
-    if (!is_missing || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base) continue;
+  if (conn->mtu.current == conn->mtu.base || !packet || packet->size > conn->mtu.base) return;
+  for (uint64_t number = event->largest_acked; count < enough && number-- > 0;) {
+    packet = sent_packets_find(&space->sent, number);
+    if (!packet) return;
+    if (packet->state == SENT_NOTHING || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base)
+      continue;
+    /* The first has to be of the same time: others may have been lost when nothing passed. */
+    bool is_apart = count == 0 && packet->sent_ns + conn->rtt.min_ns / 4 < event->largest_sent_ns;
+    if (packet->state == SENT_ACKED || is_apart) return;
     count++;
     if (packet->size < smallest) smallest = packet->size;
   }
-  if (count < MTU_BLACK_HOLE_SIGNS) return;
-  if (!mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest)) return;
-  fell_into_hole(conn, event->now_ns);
+  if (count == enough && mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest))
+    fell_into_hole(conn, event->now_ns);
 }
 
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
@@ -318,9 +320,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
-  bool has_probed = level == LEVEL_DATA && space->loss.probe_count > 0;
-  if (has_probed && event.largest_sent_ns != 0 && conn->mtu.passed_max <= conn->mtu.base)
-    check_black_hole(conn, &event);
+  if (level == LEVEL_DATA && event.largest_sent_ns != 0) check_black_hole(conn, &event);
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (level == LEVEL_DATA) take_marks(conn, &event, is_newest ? ACK_NEWEST : ACK_OUTDATED, ack);
@@ -375,7 +375,6 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
   space->loss.probe_count++;
   space->probes_owed = LOSS_PROBES;
   conn->stats.probe_timeouts++;
-  if (level == LEVEL_DATA) mtu_probe_on_probe_timeout(&conn->mtu);
   if (level == LEVEL_DATA)
     silence_on_probe_timeout(&conn->silence, space->loss.probe_count, conn->last_received_ns);
   uint64_t number;

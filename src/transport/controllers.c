@@ -2,14 +2,29 @@
  * themselves; after each event the connection's copy is taken from them. */
 #include "transport/congestion.h"
 
+#define LIMIT_SHARE 0.95
+#define LIMIT_STANDING_NS (2 * NS_PER_MS) /* less is trains and timers */
+
 static void no_init(struct congestion *cc) { (void)cc; }
 
 /* ---- BBRv3 ---- */
+
+/* The path carries all that --bwlimit allows, and nothing waits in it: there is no more to be found by
+ * probing, nor a queue of ours to be drained after it, for which BBR would pace below the limit. */
+static bool carries_the_limit(const struct congestion *cc) {
+  const struct bbr *bbr = &cc->bbr;
+  if (cc->rate_max == 0 || bbr->min_rtt_ns == UINT64_MAX || bbr->round_rtt_ns == UINT64_MAX) return false;
+  uint64_t standing_ns = bbr->min_rtt_ns / 4 > LIMIT_STANDING_NS ? bbr->min_rtt_ns / 4 : LIMIT_STANDING_NS;
+  double arrives = (double)bbr->bandwidth / (1 - bbr->background.rate);
+  return bbr->full_reached && arrives >= LIMIT_SHARE * (double)cc->rate_max &&
+         bbr->round_rtt_ns <= bbr->min_rtt_ns + standing_ns;
+}
 
 static void take_bbr(struct congestion *cc) {
   cc->window = cc->bbr.window;
   cc->rate_bytes_per_s = cc->bbr.rate_bytes_per_s;
   cc->quantum = cc->bbr.quantum;
+  if (cc->rate_bytes_per_s < cc->rate_max && carries_the_limit(cc)) cc->rate_bytes_per_s = cc->rate_max;
 }
 
 static void start_bbr(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed) {

@@ -110,14 +110,11 @@ bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
 void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size) {
   if (mtu->signs > 0 && size >= mtu->suspect) mtu->signs = 0;
   mtu->passed = size;
-  if (size > mtu->passed_max) mtu->passed_max = size;
 }
-
-void mtu_probe_on_probe_timeout(struct mtu_probe *mtu) { mtu->passed_max = 0; }
 
 bool mtu_probe_on_black_hole(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
   assert(size > mtu->base);
-  if (size > mtu->current || mtu->passed_max == 0 || mtu->passed_max > mtu->base) return false;
+  if (size > mtu->current) return false;
   fall_back(mtu, now_ns, size);
   return true;
 }

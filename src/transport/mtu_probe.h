@@ -12,6 +12,10 @@ enum {
   MTU_PROBE_TRIES = 3,      /* losses of one size before it is believed not to pass */
   MTU_PROBE_PRECISION = 8,  /* the search ends when at most this many bytes are left to win */
   MTU_BLACK_HOLE_SIGNS = 3, /* see signs */
+  /* So many larger ones missing right before a small one that arrived are a black hole: behind a probe
+   * timeout, and at any time. */
+  MTU_MISSING_PROBED = 3,
+  MTU_MISSING = 16,
 };
 #define MTU_RAISE_NS_MIN (10 * NS_PER_S)
 #define MTU_RAISE_NS_MAX (60 * NS_PER_S)
@@ -27,7 +31,6 @@ struct mtu_probe {
       signs; /* of a black hole: how often, in a row, a large packet was lost after a smaller one arrived */
   size_t suspect;      /* the smallest packet so lost; one of that size that arrives takes all signs back */
   size_t passed;       /* the packet acknowledged last since the last sign, 0: none */
-  size_t passed_max;   /* the largest acknowledged since the last probe timeout, 0: none */
   uint64_t next_at_ns; /* when a search starts again */
   uint64_t raise_ns;   /* how long the next wait for that will be */
   bool enabled;
@@ -49,10 +52,8 @@ bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 /* An ordinary packet of `size` bytes arrived or was lost: black-hole detection. Lost: true when `current`
  * fell. */
 void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size);
-/* A probe timeout: from now on it counts what arrives. */
-void mtu_probe_on_probe_timeout(struct mtu_probe *mtu);
-/* A probe timeout's small packet arrived, and of all sent before it none above the base did; the smallest of
- * those had `size` bytes. True when `current` changed. */
+/* A packet of the base's size arrived, and of many sent right before it, all larger, none did; the smallest
+ * of those had `size` bytes. True when `current` changed. */
 bool mtu_probe_on_black_hole(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 

@@ -24,9 +24,10 @@ struct lane {
   uint64_t rate, queue_bytes; /* bytes a second, 0: endless; what waits for the wire */
   uint64_t free_at_ns;
   uint64_t dark_from_ns, dark_until_ns;
-  uint64_t loss_every;       /* one of so many is lost, 0: none */
-  size_t lose_above;         /* datagrams of more bytes do not pass, 0: all do */
-  uint64_t sent, entered_ns; /* datagrams given to it; when the last one that passes was */
+  uint64_t loss_every;            /* one of so many is lost, 0: none */
+  uint64_t lose_from, lose_until; /* as are these, counted from 1 by `sent` */
+  size_t lose_above;              /* datagrams of more bytes do not pass, 0: all do */
+  uint64_t sent, entered_ns;      /* datagrams given to it; when the last one that passes was */
 };
 
 /* What went out at the client, for sums over windows. */
@@ -86,6 +87,7 @@ static inline struct conn *link_conn(const struct link_setup *setup, enum crypto
 static inline bool lane_loses(struct lane *lane, size_t size) {
   lane->sent++;
   if (link_.now_ns >= lane->dark_from_ns && link_.now_ns < lane->dark_until_ns) return true;
+  if (lane->sent >= lane->lose_from && lane->sent < lane->lose_until) return true;
   if (lane->lose_above > 0 && size > lane->lose_above) return true;
   return lane->loss_every > 0 && lane->sent % lane->loss_every == 0;
 }
@@ -179,7 +181,7 @@ static inline void link_run_until(uint64_t end_ns) {
 static inline void link_run(uint64_t span_ns) { link_run_until(link_.now_ns + span_ns); }
 
 static inline void link_begin(const struct link_setup *setup) {
-  struct lane_datagram *up = link_.up.ring, *down = link_.down.ring;
+  struct lane_datagram *up = link_.up.ring, *down = link_.down.ring; /* kept for all cases */
   memset(&link_, 0, sizeof link_);
   link_.up.ring = up ? up : calloc(LANE_MAX, sizeof *up);
   link_.down.ring = down ? down : calloc(LANE_MAX, sizeof *down);
