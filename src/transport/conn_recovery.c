@@ -278,21 +278,27 @@ static void take_marks(struct conn *conn, const struct congestion_ack *event, en
 static void check_black_hole(struct conn *conn, const struct congestion_ack *event) {
   struct space *space = &conn->spaces[LEVEL_DATA];
   const struct sent_packet *packet = sent_packets_find(&space->sent, event->largest_acked);
-  unsigned count = 0, enough = space->loss.probe_count > 0 ? MTU_MISSING_PROBED : MTU_MISSING;
+  bool has_probed = space->loss.probe_count > 0;
+  unsigned count = 0, enough = has_probed ? MTU_MISSING_PROBED : MTU_MISSING;
+  uint64_t near_ns = conn->rtt.min_ns / 4, first_ns = 0;
   size_t smallest = SIZE_MAX;
+  bool is_hole = false;
   if (conn->mtu.current == conn->mtu.base || !packet || packet->size > conn->mtu.base) return;
-  for (uint64_t number = event->largest_acked; count < enough && number-- > 0;) {
+  /* A full queue, too, may lose a whole train, but not all for as long as a quarter of a round trip. */
+  for (uint64_t number = event->largest_acked; !is_hole && number-- > 0;) {
     packet = sent_packets_find(&space->sent, number);
     if (!packet) return;
     if (packet->state == SENT_NOTHING || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base)
       continue;
     /* The first has to be of the same time: others may have been lost when nothing passed. */
-    bool is_apart = count == 0 && packet->sent_ns + conn->rtt.min_ns / 4 < event->largest_sent_ns;
+    bool is_apart = count == 0 && packet->sent_ns + near_ns < event->largest_sent_ns;
     if (packet->state == SENT_ACKED || is_apart) return;
     count++;
     if (packet->size < smallest) smallest = packet->size;
+    if (count == 1) first_ns = packet->sent_ns;
+    is_hole = count >= enough && (has_probed || packet->sent_ns + near_ns < first_ns);
   }
-  if (count == enough && mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest))
+  if (is_hole && mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest))
     fell_into_hole(conn, event->now_ns);
 }
 
