@@ -38,6 +38,8 @@ enum {
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
+#define ABSENCE_CHANCE_NS                                                                                    \
+  (5 * NS_PER_S) /* for a sign of life after an absence longer than the idle timeout */
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
@@ -100,6 +102,8 @@ struct conn {
   uint64_t ack_packets_told, ack_delay_told_ns; /* what the peer was asked for by ACK_FREQUENCY */
 
   uint64_t started_ns, last_received_ns, idle_timeout_ns;
+  uint64_t
+      present_ns; /* the caller went on after an absence; round trips begun before it are not learnt from */
   uint64_t grant_at_ns;    /* while the peer is starved of credit: when to ask the pool again */
   uint64_t paced_until_ns; /* set when the pacer ended the sending, else TIME_NEVER */
 

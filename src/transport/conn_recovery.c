@@ -231,6 +231,7 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
   uint64_t rtt_ns = is_largest && sample_ns > delay_ns ? sample_ns - delay_ns : sample_ns;
+  if (event->largest_sent_ns < conn->present_ns) return; /* it waited for us to go on */
   if (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns)) return;
   /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
   if (!is_largest) return;
