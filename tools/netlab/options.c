@@ -153,7 +153,27 @@ static const char *read_mtu(uint32_t *mtu, const char *value) {
   return NULL;
 }
 
-static const char *set_mtu(struct link_config *c, const char *value) { return read_mtu(&c->mtu, value); }
+static const char *set_mtu(struct link_config *c, const char *value) {
+  if (c->mtu_count == 0) c->mtu_count = 1;
+  return read_mtu(&c->mtus[0].bytes, value);
+}
+
+static const char *set_mtu_at(struct link_config *c, const char *value) {
+  struct link_mtu mtu;
+  size_t at_length = strcspn(value, "="), i;
+
+  if (value[at_length] != '=' || read_time(value, at_length, &mtu.from_ns) != 0 || mtu.from_ns == 0 ||
+      read_mtu(&mtu.bytes, value + at_length + 1) != NULL)
+    return "a time above 0 and a number of bytes from 68 to 65535, like 2s=1300";
+  if (c->mtu_count == 0) c->mtu_count = 1;
+  if (c->mtu_count == LINK_MTUS_MAX) return "at most 15 changes of the MTU";
+  for (i = c->mtu_count; c->mtus[i - 1].from_ns > mtu.from_ns; i--)
+    c->mtus[i] = c->mtus[i - 1];
+  if (c->mtus[i - 1].from_ns == mtu.from_ns) return "one MTU for each time";
+  c->mtus[i] = mtu;
+  c->mtu_count++;
+  return NULL;
+}
 
 static const char *set_blackout(struct link_config *c, const char *value) {
   size_t from_length = strcspn(value, "+");
@@ -185,6 +205,7 @@ static const struct link_option link_options[] = {
     {"mtu", set_mtu, 1},           {"blackout", set_blackout, 1},
     {"ce-above", set_ce_above, 1}, {"ecn-bleach", set_ecn_bleach, 0},
     {"ecn-drop", set_ecn_drop, 0},
+    {"mtu-at", set_mtu_at, 1},
 };
 
 /* --- options of the run --- */
