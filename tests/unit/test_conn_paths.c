@@ -147,6 +147,72 @@ static void jumbo_frames_are_used_where_they_pass(void) {
   link_end();
 }
 
+/* ---- a sender that moves ---- */
+
+static void a_changed_address_costs_no_speed(void) {
+  for (size_t i = 0; i < KINDS; i++) {
+    begin_full(50 * MBIT, 40 * MS, kinds[i]);
+    double before = link_share(400 * MS);
+    link_.client_address = link_away;
+    double after = link_share(400 * MS);
+    bool yields = kinds[i] == CONGESTION_BACKGROUND;
+    if (after < 0.9 * before && !yields) printf("%.3f, then %.3f\n", before, after);
+    CU_ASSERT(after >= 0.9 * before || yields);
+    CU_ASSERT_TRUE(link_.server->path.validated && address_equal(&link_.server->path.peer, &link_away));
+    link_end();
+  }
+}
+
+/* ---- a caller that was stopped ---- */
+
+static void stop(bool *is_away, struct conn *conn, uint64_t for_ns) {
+  *is_away = true;
+  link_run(for_ns);
+  *is_away = false;
+  conn_on_absence(conn, link_.now_ns, for_ns);
+}
+
+static void an_absence_is_no_silence(void) {
+  for (size_t i = 0; i < KINDS; i++) {
+    begin_full(50 * MBIT, 40 * MS, kinds[i]);
+    double before = link_share(800 * MS);
+    uint64_t smoothed_ns = link_.client->rtt.smoothed_ns;
+    stop(&link_.client_is_away, link_.client, 20 * NS_PER_S);
+    link_run(400 * MS);
+    CU_ASSERT(link_.client->rtt.smoothed_ns < 2 * smoothed_ns); /* no round trip took twenty seconds */
+    double after = link_share(800 * MS);
+    if (after < 0.9 * before)
+      printf("%s: %.3f, then %.3f\n", link_.client->congestion.ops->name, before, after);
+    CU_ASSERT(after >= 0.9 * before || kinds[i] == CONGESTION_BACKGROUND);
+    CU_ASSERT_EQUAL(link_.closed, 0);
+    link_end();
+  }
+}
+
+/* The peer has forgotten us: that is found out within seconds, and not at the first turn. */
+static void a_long_absence_leaves_a_chance(void) {
+  begin_full(50 * MBIT, 40 * MS, CONGESTION_CUBIC);
+  link_.client_is_away = link_.server_is_away = true;
+  link_run(100 * NS_PER_S);
+  link_.client_is_away = link_.server_is_away = false;
+  conn_on_absence(link_.client, link_.now_ns, 100 * NS_PER_S);
+  conn_on_absence(link_.server, link_.now_ns, 100 * NS_PER_S);
+  link_run(NS_PER_S);
+  CU_ASSERT_EQUAL(link_.closed, 0);
+  CU_ASSERT(link_share(NS_PER_S) > 0.9);
+  link_.client_is_away = true;
+  link_run(40 * NS_PER_S); /* the server has given up */
+  CU_ASSERT_EQUAL(link_.closed, 1);
+  link_.client_is_away = false;
+  link_.down.head = link_.down.tail; /* it slept, and nothing was received */
+  conn_on_absence(link_.client, link_.now_ns, 40 * NS_PER_S);
+  link_run(ABSENCE_CHANCE_NS - NS_PER_S);
+  CU_ASSERT_EQUAL(link_.closed, 1);
+  link_run(2 * NS_PER_S);
+  CU_ASSERT_EQUAL(link_.closed, 2);
+  link_end();
+}
+
 /* ---- the last packets ---- */
 
 /* The end of what there is to send is lost: it has arrived a round trip and a half later than it would have,
@@ -260,7 +326,8 @@ UNIT_MAIN(UNIT_CASE(full_speed_is_back_after_the_dark), UNIT_CASE(little_is_sent
           UNIT_CASE(another_path_after_the_dark_is_learnt_anew),
           UNIT_CASE(a_path_that_shrinks_stalls_nothing),
           UNIT_CASE(probes_of_the_size_do_not_touch_the_window),
-          UNIT_CASE(jumbo_frames_are_used_where_they_pass),
+          UNIT_CASE(jumbo_frames_are_used_where_they_pass), UNIT_CASE(a_changed_address_costs_no_speed),
+          UNIT_CASE(an_absence_is_no_silence), UNIT_CASE(a_long_absence_leaves_a_chance),
           UNIT_CASE(a_lost_tail_is_repaired_in_a_round_trip_and_a_half),
           UNIT_CASE(a_limit_is_kept_within_any_second),
           UNIT_CASE(acknowledgements_follow_rate_and_round_trip))
