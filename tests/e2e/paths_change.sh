@@ -4,8 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# over OPTION... -- SEND_OPTION...: from a namespace to another, at 40 Mbit/s; the statistics are in lab.log. With
-# `meanwhile` set, the sender's side runs that a second after the start.
+# over OPTION... -- SEND_OPTION...: from a namespace to another, at 40 Mbit/s; the statistics are in lab.log.
+# With `meanwhile` set, the sender's side runs that a second after the start.
 meanwhile=
 over() {
   local link=()
@@ -49,8 +49,8 @@ rebinds() {
   fresh to
   receive --once --timeout 6 "$work/to" || return 1
   # shellcheck disable=SC2016 # for the inner shell
-  timeout -k 5 60 "$netlab" --relay "0:127.0.0.1:$port" --rate 40Mbit --delay 10ms --rebind 500ms --rebind 1s \
-    -- bash -c '"$1" send --timeout 6 --port "$NETLAB_PORT" "$2" 127.0.0.1' - "$program" "$work/from/" \
+  timeout -k 5 60 "$netlab" --relay "0:127.0.0.1:$port" --rate 40Mbit --delay 10ms \
+    --rebind 500ms --rebind 1s -- bash -c '"$1" send --timeout 6 --port "$NETLAB_PORT" "$2" 127.0.0.1' - "$program" "$work/from/" \
     >"$work/lab.log" 2>&1
   local status=$?
   [ "$status" = 0 ] || { why="left with $status: $(tail -n 4 "$work/lab.log" | tr '\n' '|')" && return 1; }

@@ -3,32 +3,14 @@
 #ifndef LINK_WORLD_H
 #define LINK_WORLD_H
 
+#include "link_lane.h"
 #include "plain/plain.h"
 #include "transport/conn.h"
 
 #include <stdlib.h>
 
-enum { LANE_MAX = 1 << 15, SENT_LOG_MAX = 1 << 18, LINK_BLOCK_BYTES = 200000 };
+enum { SENT_LOG_MAX = 1 << 18, LINK_BLOCK_BYTES = 200000 };
 #define MBIT (1000000 / 8)
-
-struct lane_datagram {
-  uint64_t at_ns;
-  struct address from;
-  size_t size;
-  uint8_t bytes[DATAGRAM_BYTES_MAX];
-};
-
-struct lane {
-  struct lane_datagram *ring;
-  unsigned head, tail;
-  uint64_t rate, queue_bytes; /* bytes a second, 0: endless; what waits for the wire */
-  uint64_t free_at_ns;
-  uint64_t dark_from_ns, dark_until_ns;
-  uint64_t loss_every;            /* one of so many is lost, 0: none */
-  uint64_t lose_from, lose_until; /* as are these, counted from 1 by `sent` */
-  size_t lose_above;              /* datagrams of more bytes do not pass, 0: all do */
-  uint64_t sent, entered_ns;      /* datagrams given to it; when the last one that passes was */
-};
 
 /* What went out at the client, for sums over windows. */
 struct sent_log {
@@ -38,7 +20,7 @@ struct sent_log {
 };
 
 static struct link {
-  uint64_t now_ns, delay_ns;
+  uint64_t now_ns;
   struct conn *client, *server;
   struct lane up, down; /* to the server, to the client */
   struct address client_address;
@@ -84,30 +66,6 @@ static inline struct conn *link_conn(const struct link_setup *setup, enum crypto
   return conn_new(&config, link_.now_ns);
 }
 
-static inline bool lane_loses(struct lane *lane, size_t size) {
-  lane->sent++;
-  if (link_.now_ns >= lane->dark_from_ns && link_.now_ns < lane->dark_until_ns) return true;
-  if (lane->sent >= lane->lose_from && lane->sent < lane->lose_until) return true;
-  if (lane->lose_above > 0 && size > lane->lose_above) return true;
-  return lane->loss_every > 0 && lane->sent % lane->loss_every == 0;
-}
-
-static inline void lane_put(struct lane *lane, const struct address *from, const uint8_t *bytes,
-                            size_t size) {
-  if (lane_loses(lane, size)) return;
-  uint64_t begin_ns = lane->free_at_ns > link_.now_ns ? lane->free_at_ns : link_.now_ns;
-  uint64_t waits_ns = begin_ns - link_.now_ns;
-  if (lane->rate > 0 && waits_ns > lane->queue_bytes * NS_PER_S / lane->rate) return; /* the queue is full */
-  lane->free_at_ns = begin_ns + (lane->rate > 0 ? size * NS_PER_S / lane->rate : 0);
-  assert(lane->tail - lane->head < LANE_MAX);
-  struct lane_datagram *datagram = &lane->ring[lane->tail++ % LANE_MAX];
-  datagram->at_ns = lane->free_at_ns + link_.delay_ns;
-  datagram->from = *from;
-  datagram->size = size;
-  memcpy(datagram->bytes, bytes, size);
-  lane->entered_ns = link_.now_ns;
-}
-
 static inline void link_drain(struct conn *conn, struct lane *lane, bool is_client) {
   static uint8_t bytes[DATAGRAM_BYTES_MAX];
   struct address to;
@@ -118,7 +76,7 @@ static inline void link_drain(struct conn *conn, struct lane *lane, bool is_clie
       link_.log.size[link_.log.count++] = (uint32_t)size;
     }
     bool reaches = is_client || address_equal(&to, &link_.client_address);
-    if (reaches) lane_put(lane, is_client ? &link_.client_address : &link_server, bytes, size);
+    if (reaches) lane_put(lane, link_.now_ns, is_client ? &link_.client_address : &link_server, bytes, size);
   }
 }
 
@@ -157,10 +115,6 @@ static inline void link_turn(struct conn *conn, struct lane *in, struct lane *ou
   link_drain(conn, out, is_client);
 }
 
-static inline uint64_t lane_next(const struct lane *lane) {
-  return lane->head == lane->tail ? TIME_NEVER : lane->ring[lane->head % LANE_MAX].at_ns;
-}
-
 static inline void link_run_until(uint64_t end_ns) {
   while (link_.now_ns < end_ns) {
     uint64_t next_ns = end_ns;
@@ -186,7 +140,7 @@ static inline void link_begin(const struct link_setup *setup) {
   link_.up.ring = up ? up : calloc(LANE_MAX, sizeof *up);
   link_.down.ring = down ? down : calloc(LANE_MAX, sizeof *down);
   link_.now_ns = NS_PER_S;
-  link_.delay_ns = setup->rtt_ns / 2;
+  link_.up.delay_ns = link_.down.delay_ns = setup->rtt_ns / 2;
   link_.client_address = link_home;
   uint64_t bdp = setup->rate / 1000000 * setup->rtt_ns / 1000;
   uint64_t queue = setup->queue_bytes ? setup->queue_bytes : bdp > 150000 ? bdp : 150000;

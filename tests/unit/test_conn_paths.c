@@ -68,7 +68,7 @@ static void another_path_after_the_dark_is_learnt_anew(void) {
   uint64_t window = link_.client->congestion.window;
   link_darken(2 * NS_PER_S);
   link_run(2 * NS_PER_S - MS);
-  link_.delay_ns = 200 * MS / 2;
+  link_.up.delay_ns = link_.down.delay_ns = 200 * MS / 2;
   link_run(600 * MS);
   CU_ASSERT_FALSE(link_.client->silence.is_open);
   CU_ASSERT(link_.client->congestion.window < window / 4);
