@@ -50,7 +50,8 @@ rebinds() {
   receive --once --timeout 6 "$work/to" || return 1
   # shellcheck disable=SC2016 # for the inner shell
   timeout -k 5 60 "$netlab" --relay "0:127.0.0.1:$port" --rate 40Mbit --delay 10ms \
-    --rebind 500ms --rebind 1s -- bash -c '"$1" send --timeout 6 --port "$NETLAB_PORT" "$2" 127.0.0.1' - "$program" "$work/from/" \
+    --rebind 500ms --rebind 1s -- \
+    bash -c '"$1" send --timeout 6 --port "$NETLAB_PORT" "$2" 127.0.0.1' - "$program" "$work/from/" \
     >"$work/lab.log" 2>&1
   local status=$?
   [ "$status" = 0 ] || { why="left with $status: $(tail -n 4 "$work/lab.log" | tr '\n' '|')" && return 1; }

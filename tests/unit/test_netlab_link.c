@@ -274,8 +274,7 @@ static void is_dark_from_to(void) {
 static void swallows_what_exceeds_the_mtu(void) {
   struct link_config c = plain();
 
-  c.mtu_count = 1;
-  c.mtus[0].bytes = 1400;
+  c.mtu = 1400;
   run(&c, 1, 10, 1400, MS, &outcome);
   CU_ASSERT_EQUAL(outcome.count, 10);
   run(&c, 1, 10, 1401, MS, &outcome);
@@ -292,9 +291,9 @@ static void the_mtu_changes(void) {
   struct link_config c = plain();
   size_t i;
 
-  c.mtu_count = 3; /* none at first */
-  c.mtus[1] = (struct link_mtu){100 * MS, 1000};
-  c.mtus[2] = (struct link_mtu){200 * MS, 1100};
+  c.mtu_count = 2; /* none at first */
+  c.mtus[0] = (struct link_mtu){100 * MS, 1000};
+  c.mtus[1] = (struct link_mtu){200 * MS, 1100};
   run(&c, 1, 300, 1001, MS, &outcome);
   CU_ASSERT_EQUAL(outcome.count, 200);
   CU_ASSERT_EQUAL(outcome.stats.mtu_drops, 100);

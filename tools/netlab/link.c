@@ -102,7 +102,6 @@ static void check_config(const struct link_config *c) {
          c->blackout_count <= LINK_BLACKOUTS_MAX);
   assert(c->queue_bytes <= LINK_QUEUE_BYTES_MAX);
   assert((c->rate_count == 0 || c->rates[0].from_ns == 0) && "some rate is in force from the start");
-  assert((c->mtu_count == 0 || c->mtus[0].from_ns == 0) && "some MTU is in force from the start");
   for (i = 1; i < c->mtu_count; i++)
     assert(c->mtus[i - 1].from_ns < c->mtus[i].from_ns);
   for (i = 1; i < c->rate_count; i++)
@@ -411,7 +410,7 @@ static void send_packet(struct link *l, struct link_packet *p, uint64_t sent_ns)
 }
 
 static int is_too_large(const struct link_config *c, uint64_t at_ns, uint32_t ip_bytes) {
-  uint32_t mtu = 0;
+  uint32_t mtu = c->mtu;
   size_t i;
 
   for (i = 0; i < c->mtu_count && c->mtus[i].from_ns <= at_ns; i++)

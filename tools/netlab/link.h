@@ -67,8 +67,9 @@ struct link_config {
   uint64_t ce_above_ns;      /* ... when it will wait longer; 0: never */
   int ecn_bleach;            /* ECT and CE are cleared on entering */
   int ecn_drop;              /* they vanish instead */
-  struct link_mtu mtus[LINK_MTUS_MAX]; /* ascending in time, the first from 0 */
-  size_t mtu_count;                    /* 0: everything passes, always */
+  uint32_t mtu;              /* larger IP packets vanish; 0: none do */
+  struct link_mtu mtus[LINK_MTUS_MAX]; /* later ones, ascending in time */
+  size_t mtu_count;
   uint32_t packet_bytes_max; /* size of the buffers */
   /* Shares of packets, 0 to 1. */
   double loss;

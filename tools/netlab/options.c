@@ -153,10 +153,7 @@ static const char *read_mtu(uint32_t *mtu, const char *value) {
   return NULL;
 }
 
-static const char *set_mtu(struct link_config *c, const char *value) {
-  if (c->mtu_count == 0) c->mtu_count = 1;
-  return read_mtu(&c->mtus[0].bytes, value);
-}
+static const char *set_mtu(struct link_config *c, const char *value) { return read_mtu(&c->mtu, value); }
 
 static const char *set_mtu_at(struct link_config *c, const char *value) {
   struct link_mtu mtu;
@@ -165,11 +162,10 @@ static const char *set_mtu_at(struct link_config *c, const char *value) {
   if (value[at_length] != '=' || read_time(value, at_length, &mtu.from_ns) != 0 || mtu.from_ns == 0 ||
       read_mtu(&mtu.bytes, value + at_length + 1) != NULL)
     return "a time above 0 and a number of bytes from 68 to 65535, like 2s=1300";
-  if (c->mtu_count == 0) c->mtu_count = 1;
-  if (c->mtu_count == LINK_MTUS_MAX) return "at most 15 changes of the MTU";
-  for (i = c->mtu_count; c->mtus[i - 1].from_ns > mtu.from_ns; i--)
+  if (c->mtu_count == LINK_MTUS_MAX) return "at most 16 changes of the MTU";
+  for (i = c->mtu_count; i > 0 && c->mtus[i - 1].from_ns > mtu.from_ns; i--)
     c->mtus[i] = c->mtus[i - 1];
-  if (c->mtus[i - 1].from_ns == mtu.from_ns) return "one MTU for each time";
+  if (i > 0 && c->mtus[i - 1].from_ns == mtu.from_ns) return "one MTU for each time";
   c->mtus[i] = mtu;
   c->mtu_count++;
   return NULL;
