@@ -35,7 +35,7 @@ enum {
 #define LINGER_NS (1 * NS_PER_S)              /* for the answer to a close */
 /* When all is safe there the answer changes nothing: a LAN's comes in time, a long path is not waited for. */
 #define LINGER_COMPLETE_NS (20 * NS_PER_MS)
-#define AGAIN_NS (NS_PER_S / 2)               /* between tries to reach a receiver once more */
+#define AGAIN_NS (NS_PER_S / 2) /* between tries to reach a receiver once more */
 
 struct sending {
   struct options options;

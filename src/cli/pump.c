@@ -22,7 +22,7 @@ enum {
   BYTES_A_TURN = 4 * 65536, /* sent by one session before the next has its turn */
 };
 #define NAP_NS_MIN (5 * NS_PER_US)     /* the call alone takes less */
-#define ABSENCE_NS NS_PER_S /* a turn so much later than it was to be: stopped, not only slow */
+#define ABSENCE_NS NS_PER_S            /* a turn so much later than it was to be: stopped, not only slow */
 #define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
 
 /* A job on its way through the worker, and whose it is. */
