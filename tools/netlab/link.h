@@ -63,11 +63,11 @@ struct link_config {
   uint64_t reorder_hold_ns; /* the further delay of a packet chosen by `reorder` */
   uint64_t queue_bytes;     /* what may wait for a limited rate */
   /* LINK_IP_PACKETS only */
-  uint64_t ce_above_bytes;   /* ECT becomes CE when more waits before it; 0: never */
-  uint64_t ce_above_ns;      /* ... when it will wait longer; 0: never */
-  int ecn_bleach;            /* ECT and CE are cleared on entering */
-  int ecn_drop;              /* they vanish instead */
-  uint32_t mtu;              /* larger IP packets vanish; 0: none do */
+  uint64_t ce_above_bytes;             /* ECT becomes CE when more waits before it; 0: never */
+  uint64_t ce_above_ns;                /* ... when it will wait longer; 0: never */
+  int ecn_bleach;                      /* ECT and CE are cleared on entering */
+  int ecn_drop;                        /* they vanish instead */
+  uint32_t mtu;                        /* larger IP packets vanish; 0: none do */
   struct link_mtu mtus[LINK_MTUS_MAX]; /* later ones, ascending in time */
   size_t mtu_count;
   uint32_t packet_bytes_max; /* size of the buffers */

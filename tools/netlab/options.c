@@ -200,8 +200,7 @@ static const struct link_option link_options[] = {
     {"truncate", set_truncate, 1}, {"queue", set_queue, 1},
     {"mtu", set_mtu, 1},           {"blackout", set_blackout, 1},
     {"ce-above", set_ce_above, 1}, {"ecn-bleach", set_ecn_bleach, 0},
-    {"ecn-drop", set_ecn_drop, 0},
-    {"mtu-at", set_mtu_at, 1},
+    {"ecn-drop", set_ecn_drop, 0}, {"mtu-at", set_mtu_at, 1},
 };
 
 /* --- options of the run --- */
