@@ -44,7 +44,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS   += -std=c17 -g -fPIE $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS   := -lxxhash -lgnutls -lseccomp -lpthread # their headers: tools/deps
+LDLIBS   := -lxxhash -lgnutls -lseccomp -ljansson -lpthread # their headers: tools/deps
 
 # --- what is built ---------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -146,12 +146,14 @@ $(SCRIPTS): %: deps-% all $(NETLAB)
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR when given
 	install -D -m 755 $(TOP)/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp
+	install -D -m 755 tools/trace-page $(DESTDIR)$(PREFIX)/bin/udpcp-trace-page
 	install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libudpcp.a
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/udpcp include/udpcp/*.h
 	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN))
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/udpcp $(DESTDIR)$(PREFIX)/lib/libudpcp.a
+	rm -f $(DESTDIR)$(PREFIX)/bin/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp-trace-page
+	rm -f $(DESTDIR)$(PREFIX)/lib/libudpcp.a
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(MAN)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/udpcp
 

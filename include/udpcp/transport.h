@@ -14,6 +14,7 @@
 enum { CONTROL_BYTES_MAX = 256 * 1024 }; /* unacknowledged bytes of the control stream, each way */
 
 struct conn;
+struct conn_observer; /* udpcp/observe.h */
 
 enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND };
 
@@ -39,8 +40,10 @@ struct conn_config {
    * machine, a server always: a hello that comes from the server's own machine was sent back by somebody.
    * NULL: none. */
   const uint8_t *machine;
-  uint64_t key_packets; /* sealed with one key before it is renewed; 0: as many as is wise */
-  uint64_t seed;        /* unpredictable to the peer: path challenges, jitter */
+  uint64_t key_packets;                 /* sealed with one key before it is renewed; 0: as many as is wise */
+  uint64_t seed;                        /* unpredictable to the peer: path challenges, jitter */
+  const struct conn_observer *observer; /* is told what happens, borrowed; NULL: nobody */
+  void *observer_context;
 };
 
 enum conn_event_type {

@@ -15,6 +15,7 @@
 #include "pump.h"
 #include "say.h"
 #include "text.h"
+#include "trace.h"
 #include "trust.h"
 #include "udpcp/fs.h"
 
@@ -33,6 +34,7 @@ enum {
 struct receiving {
   struct options options;
   struct trust trust;
+  struct trace *trace; /* NULL: none */
   struct sink *sink;
   struct pool *pool;
   struct pump *pump;
@@ -305,6 +307,7 @@ static struct listener *new_listener(struct receiving *receiving) {
                .machine = trust_machine(&receiving->trust),
                .congestion = options->congestion},
   };
+  trace_attach(receiving->trace, &config.conn);
   return listener_new(&config, clock_now_ns());
 }
 
@@ -439,7 +442,11 @@ int command_recv(int argc, char **argv) {
   receiving.sink = open_folder(options, shown);
   if (!receiving.sink) return EXIT_FILES;
   status = trust_begin_recv(&receiving.trust, options);
+  int error = 0;
+  if (status == EXIT_DONE) receiving.trace = trace_open(options, &error); /* before the sandbox */
+  if (error) status = EXIT_FILES;
   if (status == EXIT_DONE) status = run(&receiving, &socket, shown);
+  trace_close(receiving.trace);
   trust_end(&receiving.trust);
   sink_free(receiving.sink);
   return status;

@@ -19,6 +19,7 @@
 #include "slow.h"
 #include "target.h"
 #include "text.h"
+#include "trace.h"
 #include "trust.h"
 #include "udpcp/fs.h"
 
@@ -40,6 +41,7 @@ enum {
 struct sending {
   struct options options;
   struct trust trust;
+  struct trace *trace; /* NULL: none */
   struct target target;
   char host_shown[256];
   struct address addresses[ADDRESSES_MAX];
@@ -278,6 +280,7 @@ static struct conn *new_conn(const struct sending *sending, const struct address
       .machine = address_is_own(to) ? NULL : trust_machine(&sending->trust),
       .congestion = sending->options.congestion,
   };
+  trace_attach(sending->trace, &config);
   random_fill(&config.local_cid, sizeof config.local_cid);
   random_fill(&config.peer_cid, sizeof config.peer_cid);
   random_fill(&config.seed, sizeof config.seed);
@@ -455,7 +458,11 @@ int command_send(int argc, char **argv) {
   sending.draws = !options->quiet && say_has_status();
   enum exit_status status = trust_begin_send(&sending.trust, options, sending.target.host);
   if (status == EXIT_DONE) status = resolve(&sending);
+  int error = 0;
+  if (status == EXIT_DONE) sending.trace = trace_open(options, &error);
+  if (error) status = EXIT_FILES;
   if (status == EXIT_DONE) status = send_paths(&sending, options->arguments, path_count);
+  trace_close(sending.trace);
   trust_end(&sending.trust);
   return status;
 }

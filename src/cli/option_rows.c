@@ -107,6 +107,12 @@ static const char *take_authorized(struct options *options, const char *value) {
   return *value ? NULL : "names no file";
 }
 
+static const char *take_trace(struct options *options, const char *value) {
+  options->trace = value;
+  if (strcmp(value, "-") == 0) return "is no file: a trace goes to a file only (./- would be one)";
+  return *value ? NULL : "names no file";
+}
+
 /* A list that was typed replaces one from the environment. */
 static const char *take_allow(struct options *options, const char *value) {
   static char complaint[ADMIT_COMPLAINT_BYTES];
@@ -183,6 +189,10 @@ const struct row option_rows[] = {
      take_min_rate, 0},
     {"no-sandbox", 0, COMMAND_RECV, NULL, "do not confine this process to DIR and to what it needs",
      FLAG(no_sandbox)},
+    {"trace", 0, BOTH, "FILE",
+     "write what the connection does to FILE, as qlog: sizes and\n"
+     "times, no contents; an older trace is overwritten",
+     take_trace, 0},
     {"ipv4", '4', BOTH, NULL, "IPv4 only", take_ipv4, 0},
     {"ipv6", '6', BOTH, NULL, "IPv6 only", take_ipv6, 0},
     {"dry-run", 'n', BOTH, NULL, "tell what would be done, change nothing", FLAG(dry_run)},

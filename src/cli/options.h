@@ -25,11 +25,11 @@ struct options {
   uint64_t mtu;                  /* of the path, IP header included */
   enum congestion_kind congestion;
   enum family family;
-  const char *psk_file, *authorized; /* NULL: not given */
-  struct admit allowed;              /* none: not given */
-  uint64_t protection;               /* suites offered, bits of enum protection_suite */
-  uint64_t bytes_max, files_max;     /* of one session, 0: no limit */
-  uint64_t min_rate_bytes_per_s;     /* 0: none */
+  const char *psk_file, *authorized, *trace; /* NULL: not given */
+  struct admit allowed;                      /* none: not given */
+  uint64_t protection;                       /* suites offered, bits of enum protection_suite */
+  uint64_t bytes_max, files_max;             /* of one session, 0: no limit */
+  uint64_t min_rate_bytes_per_s;             /* 0: none */
   bool strict, no_sandbox;
   bool is_typed, is_allow_typed; /* while parsing: past the environment; so was --allow */
   char **arguments;              /* what is no option, in order */

@@ -13,6 +13,8 @@ enum {
   QUANTUM_HALVINGS_MAX = 4,
   QUEUE_TRAINS = 8 /* that fit into the queue */
 };
+#define TRAIN_NS_MIN NS_PER_MS
+#define TRAIN_NS_MAX (4 * NS_PER_MS)
 #define PACING_MARGIN 0.99 /* a little below the path's rate, so that no queue can stand */
 #define RATE_BYTES_PER_S_MAX 1e12
 #define RTT_NS_GUESS NS_PER_MS
@@ -119,10 +121,18 @@ void bbr_halve_quantum(struct bbr *bbr) {
   if (bbr->quantum_halvings < QUANTUM_HALVINGS_MAX) bbr->quantum_halvings++;
 }
 
+/* Each train costs a wake-up of the machine, so on a long path they are longer as long as none has been too
+ * much: what leaves at once is a thirty-second of the round trip at most. */
+static uint64_t train_ns(const struct bbr *bbr) {
+  bool is_harmless = bbr->full_reached && bbr->inflight_long == BBR_NONE && bbr->quantum_halvings == 0;
+  uint64_t part_ns = is_harmless ? bbr->min_rtt_ns / 32 : 0;
+  return part_ns < TRAIN_NS_MIN ? TRAIN_NS_MIN : part_ns > TRAIN_NS_MAX ? TRAIN_NS_MAX : part_ns;
+}
+
 /* Where losses have shown what the path holds besides what is under way in it, a train is a small part of
  * that: a queue of 20 packets loses half of a train of 40. */
 static void set_quantum(struct bbr *bbr) {
-  uint64_t quantum = bbr->rate_bytes_per_s / 1000;
+  uint64_t quantum = (uint64_t)((double)bbr->rate_bytes_per_s * (double)train_ns(bbr) / 1e9);
   uint64_t bdp = bbr_bdp(bbr, bbr->bandwidth_max, 1), most = quantum;
   if (bbr->inflight_long != BBR_NONE)
     most = bbr->inflight_long > bdp ? (bbr->inflight_long - bdp) / QUEUE_TRAINS >> bbr->quantum_halvings : 0;

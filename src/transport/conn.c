@@ -73,8 +73,7 @@ static uint64_t origin_of(const struct conn *conn) {
   return read_u64(&reader) >> 2 | 1;
 }
 
-/* Our transport parameters open the handshake. */
-static int start_handshake(struct conn *conn) {
+struct params conn_own_params(const struct conn *conn) {
   struct params params = {
       .source_cid = conn->local_cid,
       .max_data = conn->blocks_in.granted,
@@ -84,6 +83,12 @@ static int start_handshake(struct conn *conn) {
       .origin = conn->role == ROLE_CLIENT ? origin_of(conn) : 0,
   };
   if (conn->role == ROLE_SERVER) params.original_cid = conn->original_cid;
+  return params;
+}
+
+/* Our transport parameters open the handshake. */
+static int start_handshake(struct conn *conn) {
+  struct params params = conn_own_params(conn);
   const struct cid *initial = conn->role == ROLE_CLIENT ? &conn->peer_cid : &conn->config.initial_cid;
   int error = conn->crypto.ops->set_initial_id(conn->crypto.state, initial->bytes, CID_BYTES);
   if (error) return error;
@@ -128,6 +133,7 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
   int error = init_parts(conn);
   if (!error) {
     blocks_in_grant(&conn->blocks_in);
+    observe_begin(conn, now_ns);
     error = start_handshake(conn);
   }
   if (error) {
@@ -140,6 +146,7 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
 
 void conn_free(struct conn *conn) {
   if (!conn) return;
+  observe_end(conn);
   for (int level = 0; level < CRYPTO_LEVELS; level++)
     if (conn->spaces[level].live) space_clear(&conn->spaces[level]);
   stream_send_clear(&conn->control_out);
@@ -287,6 +294,7 @@ void conn_close(struct conn *conn, uint64_t now_ns, uint64_t code, const char *r
   conn_set_state(conn, CONN_CLOSING);
   conn->close_pending = true;
   conn->close_at_ns = now_ns + conn_probe_timeout_ns(conn);
+  if (conn->observed.trace) observe_changes(conn, now_ns);
 }
 
 bool conn_is_closed(const struct conn *conn) {
@@ -378,6 +386,7 @@ void conn_on_timeout(struct conn *conn, uint64_t now_ns) {
     if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
   }
   conn_on_recovery_timeout(conn, now_ns);
+  if (conn->observed.trace) observe_changes(conn, now_ns);
 }
 
 /* ---- events, streams, blocks ---- */

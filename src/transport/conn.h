@@ -18,6 +18,7 @@
 #include "transport/key_update.h"
 #include "transport/loss.h"
 #include "transport/mtu_probe.h"
+#include "transport/observe.h"
 #include "transport/pacer.h"
 #include "transport/path.h"
 #include "transport/sent_packets.h"
@@ -121,6 +122,7 @@ struct conn {
   uint64_t close_at_ns; /* the next repetition */
 
   struct conn_stats stats;
+  struct observed observed;
 };
 
 /* conn.c */
@@ -133,6 +135,8 @@ void conn_drop_space(struct conn *conn, enum crypto_level level);
 /* Lets the handshake produce and take bytes; establishes the connection when it is complete. */
 void conn_drive_handshake(struct conn *conn, uint64_t now_ns);
 
+/* What we tell the peer of ourselves (proto/wire.md section 6). */
+struct params conn_own_params(const struct conn *conn);
 /* Renews the keys to send with where that is due. */
 void conn_renew_keys(struct conn *conn, uint64_t now_ns);
 

@@ -287,15 +287,17 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
   }
 }
 
-static void process(struct conn *conn, struct arrival *arrival, struct packet *packet,
-                    const struct address *from, uint8_t *payload, size_t size) {
+/* NULL, or why the packet was forgotten. */
+static const char *process(struct conn *conn, struct arrival *arrival, struct packet *packet,
+                           const struct address *from, uint8_t *payload, size_t size) {
   struct ack_tracker *acks = &conn->spaces[arrival->level].acks;
   bool is_newest = acks->received.count == 0 || packet->number > acks->largest;
   conn->stats.packets_received++;
+  if (conn->observed.trace) observe_received(conn, arrival->now_ns, packet, payload, size);
   learn_from(conn, arrival, packet, from, packet->header_size + packet->payload_size, is_newest);
   if (conn->state == CONN_CLOSING) {
     on_packet_while_closing(conn, packet, payload, size);
-    return;
+    return NULL;
   }
   int error = 0;
   if (packet->type == PACKET_BLOCK && conn->state == CONN_ESTABLISHED) {
@@ -306,12 +308,13 @@ static void process(struct conn *conn, struct arrival *arrival, struct packet *p
   }
   if (error) {
     conn->stats.packets_refused++;
-    return;
+    return "no room";
   }
   if (arrival->level == LEVEL_DATA) conn_on_heard(conn, arrival->now_ns);
   if (conn->spaces[arrival->level].live)
     ack_tracker_on_packet(acks, arrival->now_ns, packet->number, arrival->eliciting, arrival->mark);
   conn->stats.ce_received += arrival->mark == ECN_CE;
+  return NULL;
 }
 
 static uint64_t expand_number(const struct ack_tracker *acks, uint64_t truncated) {
@@ -342,38 +345,48 @@ static void take_back_address(struct conn *conn, uint64_t now_ns, const struct a
     path_on_new_address(&conn->path, now_ns, from, 0);
 }
 
-void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
-                      size_t size) {
+/* NULL, or why nothing was made of it. */
+static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struct address *from,
+                                 uint8_t *bytes, size_t size) {
   struct packet packet;
   struct arrival arrival = {.now_ns = now_ns, .mark = from->ecn & ECN_CE};
   conn->stats.bytes_received += size;
   bool same_address = address_equal(from, &conn->path.peer);
   if (same_address) path_on_received(&conn->path, size);
-  if (conn->state == CONN_DRAINING) return;
-  if (conn->role == ROLE_CLIENT && !same_address) return;
-  if (packet_read(&packet, bytes, size) != 0 || !is_for_us(conn, &packet)) return;
+  if (conn->state == CONN_DRAINING) return "closed";
+  if (conn->role == ROLE_CLIENT && !same_address) return "address";
+  if (packet_read(&packet, bytes, size) != 0 || !is_for_us(conn, &packet)) return "malformed";
   if (packet.type == PACKET_RETRY && packet.version == WIRE_VERSION) on_retry(conn, &packet, bytes, size);
   if (packet.type == PACKET_VERSIONS) on_versions(conn, now_ns, &packet, bytes, size);
-  if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return;
-  if (!is_from_peer(conn, &packet)) return;
+  if (packet.type == PACKET_RETRY || packet.type == PACKET_VERSIONS) return NULL;
+  if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return "level";
+  if (!is_from_peer(conn, &packet)) return "source id";
   if (arrival.level == LEVEL_DATA && conn->state == CONN_HANDSHAKE)
-    return; /* overtook the handshake: comes again */
+    return "early"; /* overtook the handshake: comes again */
 
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
   packet.number = expand_number(acks, packet.number);
   uint8_t *payload = bytes + packet.header_size;
   if (!is_authentic(conn, &arrival, &packet, bytes, payload)) {
     conn->stats.packets_refused++;
-    return;
+    return "authentication";
   }
   if (ack_tracker_is_duplicate(acks, packet.number)) {
     if (arrival.level == LEVEL_DATA && packet.number == acks->largest) take_back_address(conn, now_ns, from);
     conn->stats.packets_duplicate++;
-    return;
+    return "duplicate";
   }
   size_t tag_bytes = conn->crypto.ops->tag_size(conn->crypto.state, arrival.level);
   assert(packet.payload_size >= tag_bytes && "open has refused anything shorter");
-  process(conn, &arrival, &packet, from, payload, packet.payload_size - tag_bytes);
+  return process(conn, &arrival, &packet, from, payload, packet.payload_size - tag_bytes);
+}
+
+void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
+                      size_t size) {
+  const char *dropped = take_datagram(conn, now_ns, from, bytes, size);
+  if (!conn->observed.trace) return;
+  if (dropped) observe_dropped(conn, now_ns, size, dropped);
+  observe_changes(conn, now_ns);
 }
 
 void conn_on_send_failed(struct conn *conn, uint64_t now_ns, size_t size) {

@@ -80,6 +80,12 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
   packet_write(&build->packet, &header);
   assert(!header.failed && writer_used(&header) == build->header_size);
   const struct crypto_ops *crypto = conn->crypto.ops;
+  if (conn->observed.trace)
+    observe_sent(
+        conn, build->record.sent_ns,
+        &(struct observed_packet){&build->packet, payload, payload_size,
+                                  build->header_size + build->packet.payload_size + build->proof_size,
+                                  build->record.flags & SENT_MTU_PROBE});
   int error = crypto->seal(conn->crypto.state, build->level, build->packet.number, build->datagram,
                            build->header_size, payload, payload_size, build->datagram + build->header_size);
   assert(!error && "a packet is only built at a level that has keys");
@@ -434,6 +440,7 @@ size_t conn_next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes, si
                           struct address *to) {
   assert(capacity >= conn->config.datagram_bytes_max);
   *to = conn->path.peer;
+  if (conn->observed.trace) observe_changes(conn, now_ns);
   size_t size = next_datagram(conn, now_ns, bytes);
   to->ecn = size > 0 ? (uint8_t)conn->next_mark : ECN_NONE;
   return size;

@@ -41,6 +41,7 @@ struct lost_batch {
   struct congestion_loss event;
   uint64_t run_first_ns, run_next; /* losses of consecutive numbers: the sign of persistent congestion */
   bool is_swallowed;               /* the path has swallowed all that asked whether it carries ECN marks */
+  bool by_probes;                  /* given up by a probe timeout */
 };
 
 static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct sent_packet *packet,
@@ -68,6 +69,7 @@ static void fell_into_hole(struct conn *conn, uint64_t now_ns) {
 static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                         struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
   struct sent_packets *sent = &conn->spaces[level].sent;
+  if (conn->observed.trace) observe_lost(conn, now_ns, level, packet, number, batch->by_probes);
   if (packet->flags & SENT_MTU_PROBE) {
     sent_packets_settle(sent, packet, SENT_NOTHING);
     if (mtu_probe_on_lost(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
@@ -78,6 +80,8 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (packet->state == SENT_IN_FLIGHT) resend_content(conn, level, packet, number);
   sent_packets_settle(sent, packet, state);
   conn->stats.packets_lost++;
+  if (level == LEVEL_DATA && packet->flags & SENT_ECT && ecn_on_packet_lost(&conn->ecn, number))
+    batch->is_swallowed = true;
   if (level == LEVEL_DATA && silence_is_void(&conn->silence, number)) {
     silence_on_lost(&conn->silence, number, packet->size);
     return;
@@ -90,7 +94,6 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
     batch->event.persistent = true;
   if (level != LEVEL_DATA) return;
-  if (packet->flags & SENT_ECT && ecn_on_packet_lost(&conn->ecn, number)) batch->is_swallowed = true;
   tell_packet_lost(conn, now_ns, packet, number);
   if (number >= conn->episode_end) {
     conn->episode_lost = conn->episode_spurious = 0;
@@ -150,7 +153,10 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
   struct space *space = &conn->spaces[level];
   if (packet->flags & SENT_HAS_ACK) ack_tracker_on_acked(&space->acks, packet->ack_largest);
   if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, number);
-  if (packet->state == SENT_LOST || packet->state == SENT_RESENT) on_spurious(conn, now_ns, level, number);
+  if (packet->state == SENT_LOST || packet->state == SENT_RESENT) {
+    if (conn->observed.trace) observe_found(conn, now_ns, level, packet, number);
+    on_spurious(conn, now_ns, level, number);
+  }
   if (packet->flags & SENT_STREAM)
     stream_send_on_acked(stream_of(conn, level), packet->stream_offset, packet->stream_size);
   /* A fragment counts once: for the packet that still stands for it, in flight or waiting to be sent again.
@@ -172,6 +178,7 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
 static void ack_run(struct conn *conn, enum crypto_level level, const struct range *run,
                     struct congestion_ack *event, struct rate_sample *sample) {
   struct sent_packets *sent = &conn->spaces[level].sent;
+  if (conn->observed.trace) observe_acked(conn, event->now_ns, level, run);
   bool samples = level == LEVEL_DATA && conn->congestion.ops->samples_rate;
   for (uint64_t number = run->first; number < run->end; number++) {
     struct sent_packet *packet = sent_packets_find(sent, number);
@@ -338,7 +345,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     if (conn->congestion.ops->samples_rate)
       delivery_finish(&conn->congestion.delivery, &sample, conn->rtt.sampled ? conn->rtt.min_ns : UINT64_MAX);
     conn->congestion.ops->on_ack(&conn->congestion, &event);
-    pacer_limit_quantum(&conn->pacer, conn->congestion.quantum);
+    pacer_want_quantum(&conn->pacer, conn->congestion.quantum);
     pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
     tune_ack_frequency(conn);
   }
@@ -386,7 +393,7 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
     silence_on_probe_timeout(&conn->silence, space->loss.probe_count, conn->last_received_ns);
   uint64_t number;
   if (!sent_packets_lowest(&space->sent, &number)) return;
-  struct lost_batch batch = {.run_next = UINT64_MAX};
+  struct lost_batch batch = {.run_next = UINT64_MAX, .by_probes = true};
   uint32_t moved = 0;
   bool is_full = sent_packets_is_full(&space->sent); /* no place for probes unless the lowest give way */
   for (; number < space->sent.next && moved < LOSS_PROBES; number++) {
@@ -409,6 +416,7 @@ void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {
   for (int level = 0; level < CRYPTO_LEVELS; level++) {
     struct space *space = &conn->spaces[level];
     if (!space->live || now_ns < space_deadline(conn, level)) continue;
+    if (conn->observed.trace) observe_expired(conn, now_ns, (enum crypto_level)level);
     if (space->loss.time_deadline_ns != TIME_NEVER)
       detect_losses(conn, now_ns, (enum crypto_level)level);
     else

@@ -79,6 +79,11 @@ static void bbr_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) 
   cc->bbr.extra_acked_delivered = 0;
 }
 
+static const char *bbr_in_words(const struct congestion *cc, uint64_t acked_end) {
+  (void)acked_end;
+  return bbr_state_name(cc->bbr.state);
+}
+
 const struct congestion_ops congestion_bbr = {
     .name = "bbr",
     .samples_rate = true,
@@ -91,6 +96,7 @@ const struct congestion_ops congestion_bbr = {
     .on_loss = bbr_lost_batch,
     .on_spurious_loss = bbr_spurious_loss,
     .on_dark = bbr_dark,
+    .state = bbr_in_words,
 };
 
 /* ---- LEDBAT++ ---- */
@@ -147,6 +153,15 @@ static void ledbat_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_n
   ledbat_on_dark(&cc->ledbat, now_ns - since_ns);
 }
 
+static const char *ledbat_in_words(const struct congestion *cc, uint64_t acked_end) {
+  static const char *const names[] = {[LEDBAT_START] = "slow_start",
+                                      [LEDBAT_STEADY] = "congestion_avoidance",
+                                      [LEDBAT_SLOWDOWN] = "slowdown",
+                                      [LEDBAT_RAMP] = "ramp"};
+  (void)acked_end;
+  return names[cc->ledbat.state];
+}
+
 const struct congestion_ops congestion_background = {
     .name = "background",
     .samples_rate = true,
@@ -159,4 +174,5 @@ const struct congestion_ops congestion_background = {
     .on_loss = ledbat_lost_batch,
     .on_spurious_loss = ledbat_spurious_loss,
     .on_dark = ledbat_dark,
+    .state = ledbat_in_words,
 };

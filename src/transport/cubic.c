@@ -199,6 +199,12 @@ static void cubic_on_dark(struct congestion *cc, uint64_t now_ns, uint64_t since
   skip_time(&cc->cubic, now_ns);
 }
 
+static const char *cubic_state(const struct congestion *cc, uint64_t acked_end) {
+  if (acked_end <= cc->cubic.recovery_end && cc->cubic.recovery_end > 0) return "recovery";
+  if (cc->window >= cc->threshold) return "congestion_avoidance";
+  return cc->cubic.hystart.conservative ? "conservative_slow_start" : "slow_start";
+}
+
 const struct congestion_ops congestion_cubic = {
     .name = "cubic",
     .init = cubic_init,
@@ -207,4 +213,5 @@ const struct congestion_ops congestion_cubic = {
     .on_loss = cubic_on_loss,
     .on_spurious_loss = cubic_on_spurious_loss,
     .on_dark = cubic_on_dark,
+    .state = cubic_state,
 };

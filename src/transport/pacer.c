@@ -11,9 +11,10 @@ enum { QUANTUM_DATAGRAMS_MIN = 2 };
 #define CREDIT_PER_BYTE 1000000000ll
 #define RATE_BYTES_PER_S_MAX 1000000000000ull /* beyond any link; keeps products within 64 bits */
 
-static uint64_t quantum_of(uint64_t rate_bytes_per_s, uint64_t quantum_max, size_t datagram_bytes) {
-  uint64_t bytes = rate_bytes_per_s / 1000;
-  if (quantum_max && bytes > quantum_max) bytes = quantum_max;
+/* 1 ms of rate, or what the controller wants, but never more than 4 ms. */
+static uint64_t quantum_of(uint64_t rate_bytes_per_s, uint64_t wanted, size_t datagram_bytes) {
+  uint64_t bytes = wanted ? wanted : rate_bytes_per_s / 1000;
+  if (bytes > rate_bytes_per_s / 250) bytes = rate_bytes_per_s / 250;
   if (bytes > PACER_QUANTUM_BYTES_MAX) bytes = PACER_QUANTUM_BYTES_MAX;
   uint64_t datagrams = bytes / datagram_bytes;
   if (datagrams < QUANTUM_DATAGRAMS_MIN) datagrams = QUANTUM_DATAGRAMS_MIN;
@@ -53,7 +54,7 @@ void pacer_set_rate(struct pacer *pacer, uint64_t now_ns, uint64_t rate_bytes_pe
   bool is_first = pacer->rate_bytes_per_s == 0;
   pacer->rate_bytes_per_s = rate;
   pacer->datagram_bytes = datagram_bytes;
-  pacer->quantum = quantum_of(rate, pacer->quantum_max, datagram_bytes);
+  pacer->quantum = quantum_of(rate, pacer->quantum_wanted, datagram_bytes);
   if (is_first) {
     pacer->credit = (int64_t)pacer->quantum * CREDIT_PER_BYTE;
     pacer->in_train = false;
@@ -62,7 +63,7 @@ void pacer_set_rate(struct pacer *pacer, uint64_t now_ns, uint64_t rate_bytes_pe
   }
 }
 
-void pacer_limit_quantum(struct pacer *pacer, uint64_t bytes) { pacer->quantum_max = bytes; }
+void pacer_want_quantum(struct pacer *pacer, uint64_t bytes) { pacer->quantum_wanted = bytes; }
 
 uint64_t pacer_next_ns(const struct pacer *pacer, uint64_t now_ns) {
   if (pacer->rate_bytes_per_s == 0 || pacer->in_train) return now_ns;

@@ -63,7 +63,7 @@ static inline void flow_pace(struct flow *flow, uint64_t now_ns) {
                   : flow->kind == FLOW_LEDBAT ? flow->ledbat.rate_bytes_per_s
                   : flow->kind == FLOW_CUBIC  ? flow->cubic.rate_bytes_per_s
                                               : 0;
-  pacer_limit_quantum(&flow->pacer, flow->kind == FLOW_BBR ? flow->bbr.quantum : 0);
+  pacer_want_quantum(&flow->pacer, flow->kind == FLOW_BBR ? flow->bbr.quantum : 0);
   pacer_set_rate(&flow->pacer, now_ns, rate, FLOW_PACKET);
 }
 

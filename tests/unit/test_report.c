@@ -234,6 +234,7 @@ static void a_summary_counts_what_happened(void) {
   CU_ASSERT_STRING_EQUAL(text, "sent 2003 files, 1.20 GiB in 1.00 s, 7 marked CE");
   report_summary(&tally, &cut, &marked, &recv, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "received 2003 files, 1.20 GiB in 1.00 s, 3 marked CE");
+  recv.verbose = false;
   report_summary(&would, &complete, &clean, &dry, NS_PER_S, text);
   CU_ASSERT_STRING_EQUAL(text, "would send 4 files, 2.00 KiB");
   report_summary(&would, &complete, &clean, &recv, NS_PER_S, text); /* the sender runs dry */
