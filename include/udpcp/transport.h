@@ -114,6 +114,9 @@ void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *
                       size_t size);
 /* To be called when conn_next_timeout has passed. Early or late calls do no harm. */
 void conn_on_timeout(struct conn *conn, uint64_t now_ns);
+/* The caller was stopped for `absent_ns` until now, as a machine is that sleeps: nobody listened meanwhile,
+ * so that silence proves nothing. To be called before anything else when it goes on. */
+void conn_on_absence(struct conn *conn, uint64_t now_ns, uint64_t absent_ns);
 /* The socket could not take a datagram that conn_next_datagram gave out (too big for the interface). */
 void conn_on_send_failed(struct conn *conn, uint64_t now_ns, size_t size);
 /* Writes the next datagram and its destination; it is to leave with the ECN mark to->ecn. Its size, 0 when

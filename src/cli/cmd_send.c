@@ -3,6 +3,7 @@
  * after the handshake is final. At the end the close is repeated until the receiver answers it, for a moment:
  * so the receiver, too, knows that all went well, and does not wait for a sender that has left. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ enum {
 #define LINGER_NS (1 * NS_PER_S)              /* for the answer to a close */
 /* When all is safe there the answer changes nothing: a LAN's comes in time, a long path is not waited for. */
 #define LINGER_COMPLETE_NS (20 * NS_PER_MS)
+#define AGAIN_NS (NS_PER_S / 2) /* between tries to reach a receiver once more */
 
 struct sending {
   struct options options;
@@ -45,13 +47,16 @@ struct sending {
   struct address addresses[ADDRESSES_MAX];
   int address_count;
   bool some_path_is_missing;
+  char **paths;
+  size_t path_count;
   struct source *source;
   struct pool *pool;
 
   /* One attempt. */
   struct pump *pump;
   struct session *session;
-  bool is_last_address, has_refusals, was_refused;
+  bool is_last_address, has_refusals, was_refused, is_again;
+  uint64_t absent_ns, woken_ns; /* this machine slept for so long until then; 0: it did not */
   uint64_t started_ns, leave_ns;
   const char *congestion_why;             /* as last told */
   bool is_stuck, is_interrupted, is_over; /* is_over: `progress` is final */
@@ -150,6 +155,22 @@ static void on_ended(void *context, struct session *session, uint64_t now_ns) {
   if (!sending->is_over) report_closed(&session->closed, &sending->progress);
   sending->is_over = true;
   pump_stop(sending->pump);
+}
+
+static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
+  struct sending *sending = context;
+  sending->slow = (struct slow){.since_ns = 0};
+  sending->absent_ns = absent_ns;
+  sending->woken_ns = now_ns;
+}
+
+/* The receiver gave us up while this machine slept: not a silence that the user has to be told of, but one to
+ * mend. Later silences have other causes. */
+static bool was_slept_through(const struct sending *sending, uint64_t now_ns) {
+  uint64_t span_ns = 2 * sending->options.timeout_s * NS_PER_S;
+  return sending->session->established_ns && sending->absent_ns > 0 && !sending->is_interrupted &&
+         sending->progress.outcome == OUTCOME_TIMEOUT && !sending->is_stuck &&
+         now_ns - sending->woken_ns <= span_ns;
 }
 
 static void on_signalled(void *context, uint64_t now_ns) {
@@ -294,13 +315,18 @@ static enum exit_status conclude(struct sending *sending) {
   return is_complete && sending->some_path_is_missing ? EXIT_PARTIAL : status;
 }
 
-/* EXIT_UNREACHED, with nothing said: the next address may be tried. */
+static struct source *new_source(const struct sending *sending) {
+  return source_new((const char *const *)sending->paths, sending->path_count, sending->target.subfolder);
+}
+
+/* EXIT_UNREACHED, with nothing said: the next address may be tried. With is_again it is to be tried anew. */
 static enum exit_status attempt(struct sending *sending, const struct address *to) {
   static const struct pump_hooks hooks = {.route = on_route,
                                           .established = on_established,
                                           .moved = on_moved,
                                           .ended = on_ended,
                                           .tick = on_tick,
+                                          .woken = on_woken,
                                           .signalled = on_signalled};
   struct pump_hooks ours = hooks;
   struct udp_config socket = {.family = address_is_ipv6(to) ? FAMILY_IPV6 : FAMILY_IPV4};
@@ -308,7 +334,9 @@ static enum exit_status attempt(struct sending *sending, const struct address *t
   int error;
   ours.context = sending;
   sending->session = NULL;
-  sending->is_over = sending->has_refusals = sending->was_refused = false;
+  sending->is_over = sending->has_refusals = sending->was_refused = sending->is_again = false;
+  sending->progress = (struct progress){.outcome = OUTCOME_RUNNING};
+  sending->absent_ns = 0;
   sending->pump = pump_new(&ours, &socket, FILE_THREADS, &error);
   if (!sending->pump) {
     if (!sending->is_last_address) return EXIT_UNREACHED;
@@ -329,6 +357,8 @@ static enum exit_status attempt(struct sending *sending, const struct address *t
   if (error < 0) {
     say_status(NULL);
     say("the socket failed: %s", error_text(error));
+  } else if (was_slept_through(sending, clock_now_ns())) {
+    sending->is_again = true;
   } else if (has_met || sending->is_interrupted) {
     pump_farewell(sending->pump, sending->session);
     status = conclude(sending);
@@ -341,11 +371,39 @@ out:
   return status;
 }
 
+/* The receiver keeps what it has, so a new connection goes on with it. For as long as silence is borne
+ * anyway. */
+static enum exit_status resume(struct sending *sending, const struct address *to) {
+  uint64_t timeout_ns = sending->options.timeout_s * NS_PER_S, until_ns = clock_now_ns() + timeout_ns;
+  enum exit_status status = EXIT_NETWORK;
+  say_status(NULL);
+  say("this machine slept for %llu s and the receiver has given the transfer up: sending again what it lacks",
+      (unsigned long long)(sending->absent_ns / NS_PER_S));
+  sending->is_last_address = true;
+  do {
+    source_free(sending->source);
+    sending->source = new_source(sending);
+    sending->meter = (struct progress_meter){0};
+    sending->slow = (struct slow){.since_ns = 0};
+    if (!sending->source) {
+      say("%s", error_text(ERR_NO_MEMORY));
+      return EXIT_NETWORK;
+    }
+    status = attempt(sending, to);
+    if (status != EXIT_UNREACHED || sending->is_again) return status;
+    poll(NULL, 0, AGAIN_NS / NS_PER_MS);
+  } while (clock_now_ns() < until_ns);
+  say("the receiver is silent: send again to go on");
+  return EXIT_TIMEOUT;
+}
+
 static enum exit_status try_addresses(struct sending *sending) {
   bool was_refused = false;
   for (int i = 0; i < sending->address_count; i++) {
     sending->is_last_address = i + 1 == sending->address_count;
     enum exit_status status = attempt(sending, &sending->addresses[i]);
+    while (sending->is_again)
+      status = resume(sending, &sending->addresses[i]);
     if (status != EXIT_UNREACHED) return status;
     was_refused = was_refused || sending->was_refused;
   }
@@ -362,7 +420,9 @@ static enum exit_status try_addresses(struct sending *sending) {
 
 static enum exit_status send_paths(struct sending *sending, char **paths, int count) {
   enum exit_status status = EXIT_FILES;
-  sending->source = source_new((const char *const *)paths, (size_t)count, sending->target.subfolder);
+  sending->paths = paths;
+  sending->path_count = (size_t)count;
+  sending->source = new_source(sending);
   sending->pool = pool_new(POOL_BYTES);
   if (sending->source && sending->pool)
     status = try_addresses(sending);

@@ -22,6 +22,7 @@ enum {
   BYTES_A_TURN = 4 * 65536, /* sent by one session before the next has its turn */
 };
 #define NAP_NS_MIN (5 * NS_PER_US)     /* the call alone takes less */
+#define ABSENCE_NS NS_PER_S            /* a turn so much later than it was to be: stopped, not only slow */
 #define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
 
 /* A job on its way through the worker, and whose it is. */
@@ -334,12 +335,28 @@ static uint64_t next_deadline(const struct pump *pump) {
   return pump->tick_ns < deadline_ns ? pump->tick_ns : deadline_ns;
 }
 
+/* The clock goes on while the machine sleeps or the process is stopped; what did not come meanwhile says
+ * nothing about the peers. */
+static void check_absence(struct pump *pump, uint64_t wanted_ns, uint64_t before_ns) {
+  uint64_t due_ns = wanted_ns > before_ns ? wanted_ns : before_ns;
+  if (pump->now_ns < ABSENCE_NS || due_ns > pump->now_ns - ABSENCE_NS) return;
+  uint64_t absent_ns = pump->now_ns - due_ns;
+  for (size_t i = 0; i < pump->session_count; i++) {
+    struct session *session = pump->sessions[i];
+    session->slow = (struct slow){.since_ns = 0};
+    if (!session->is_closed) conn_on_absence(session->conn, pump->now_ns, absent_ns);
+    pump_touch(pump, session); /* its deadlines have changed */
+  }
+  if (pump->hooks.woken) pump->hooks.woken(pump->hooks.context, pump->now_ns, absent_ns);
+}
+
 /* Who sleeps for less than a quarter of a turn has no time to spare. */
 static int sleep_a_turn(struct pump *pump) {
   uint64_t deadline_ns = next_deadline(pump), began_ns = pump->now_ns;
   uint64_t asleep_ns = deadline_ns > 0 ? clock_now_ns() : TIME_NEVER;
   int error = wait_until(pump->wait, deadline_ns);
   pump->now_ns = clock_now_ns();
+  check_absence(pump, deadline_ns, began_ns);
   uint64_t slept_ns = asleep_ns < pump->now_ns ? pump->now_ns - asleep_ns : 0;
   if (slept_ns >= NAP_NS_MIN && slept_ns * 4 >= pump->now_ns - began_ns) pump->slept_ns = pump->now_ns;
   return error;

@@ -46,6 +46,10 @@ struct pump_hooks {
   void (*ended)(void *context, struct session *session, uint64_t now_ns);
   /* Every turn of the loop. Returns when it wants to be called next at the latest. */
   uint64_t (*tick)(void *context, uint64_t now_ns);
+  /* This process, or the whole machine, was stopped for so long until now; the connections know. NULL: no
+   * need.
+   */
+  void (*woken)(void *context, uint64_t now_ns, uint64_t absent_ns);
   /* SIGINT, SIGTERM or SIGHUP. */
   void (*signalled)(void *context, uint64_t now_ns);
 };

@@ -87,13 +87,15 @@ void ack_tracker_on_packet(struct ack_tracker *tracker, uint64_t now_ns, uint64_
   static const uint8_t places[] = {[ECN_ECT0] = ACK_ECT0, [ECN_ECT1] = ACK_ECT1, [ECN_CE] = ACK_CE};
   if (mark != ECN_NONE) tracker->ecn[places[mark]]++;
 
+  /* RFC 9000 section 13.2.1: a gap is told of with the next packet that asks for an answer. */
+  if (!is_first && !is_next && (eliciting || number == tracker->largest)) tracker->has_gap = true;
   if (!eliciting) return;
   bool is_among_first = tracker->first_packets < ACK_FIRST_PACKETS;
   tracker->first_packets += is_among_first;
   if (tracker->eliciting++ == 0)
     tracker->deadline_ns =
         now_ns < TIME_NEVER - tracker->delay_max_ns ? now_ns + tracker->delay_max_ns : TIME_NEVER - 1;
-  if (is_among_first || !is_next || mark == ECN_CE || !tracker->bitmap) tracker->at_once = true;
+  if (is_among_first || tracker->has_gap || mark == ECN_CE || !tracker->bitmap) tracker->at_once = true;
 }
 
 bool ack_tracker_is_due(const struct ack_tracker *tracker, uint64_t now_ns) {
@@ -116,7 +118,7 @@ void ack_tracker_fill(const struct ack_tracker *tracker, uint64_t now_ns, uint32
 
 void ack_tracker_on_sent(struct ack_tracker *tracker) {
   tracker->eliciting = 0;
-  tracker->at_once = false;
+  tracker->at_once = tracker->has_gap = false;
   tracker->has_news = false;
   tracker->deadline_ns = TIME_NEVER;
 }

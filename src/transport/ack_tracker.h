@@ -25,6 +25,7 @@ struct ack_tracker {
   uint32_t packets_max;         /* from ACK_FREQUENCY */
   uint64_t delay_max_ns;
   bool at_once;           /* a gap, an old packet, or CE: do not wait */
+  bool has_gap;           /* a gap or an old packet since the last ACK frame */
   uint64_t deadline_ns;   /* TIME_NEVER: nothing to acknowledge */
   uint64_t floor;         /* without the bitmap: numbers below it count as seen */
   uint32_t first_packets; /* ack-eliciting packets so far, up to ACK_FIRST_PACKETS */

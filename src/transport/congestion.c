@@ -25,9 +25,10 @@ void congestion_init(struct congestion *cc, const struct congestion_ops *ops, si
 
 void congestion_start(struct congestion *cc, const struct congestion_ops *ops, uint64_t now_ns,
                       uint64_t smoothed_ns, uint64_t seed) {
-  uint64_t window = cc->window;
+  uint64_t window = cc->window, rate_max = cc->rate_max;
   congestion_init(cc, ops, cc->datagram_bytes);
   if (cc->window < window) cc->window = window; /* what the other one has found out */
+  cc->rate_max = rate_max;
   delivery_init(&cc->delivery, now_ns);
   if (ops->start) ops->start(cc, now_ns, smoothed_ns, seed);
 }

@@ -63,6 +63,7 @@ struct congestion {
   uint64_t threshold;        /* slow start ends here; UINT64_MAX at first */
   uint64_t rate_bytes_per_s; /* pacing rate; 0 before the first RTT sample: the first window is one burst */
   uint64_t quantum;          /* bytes in one train; 0: as the pacer has it by the rate */
+  uint64_t rate_max;         /* --bwlimit, which paces besides; 0: none */
   uint64_t datagram_bytes;   /* current size of a full datagram */
   struct delivery delivery;  /* what was delivered and lost so far; kept where the controller samples rates */
   union {
@@ -90,6 +91,9 @@ struct congestion_ops {
   void (*on_loss)(struct congestion *cc, const struct congestion_loss *loss);
   /* Every packet of the last loss event has been acknowledged after all: RFC 9438 section 4.9, RFC 4015. */
   void (*on_spurious_loss)(struct congestion *cc, uint64_t now_ns);
+  /* Since `since_ns` the path carried nothing, and now it does as before: its losses were not told, and that
+   * time is to count as if it had not been. NULL: no need. */
+  void (*on_dark)(struct congestion *cc, uint64_t now_ns, uint64_t since_ns);
   /* What it is doing, in a word: one pointer a state. Packets below `acked_end` may be acknowledged, no other
    * is. */
   const char *(*state)(const struct congestion *cc, uint64_t acked_end);

@@ -128,6 +128,7 @@ struct conn *conn_new(const struct conn_config *config, uint64_t now_ns) {
   rtt_init(&conn->rtt, INITIAL_RTT_NS);
   mtu_probe_init(&conn->mtu, base, config->datagram_bytes_max);
   congestion_init(&conn->congestion, &congestion_cubic, base);
+  conn->congestion.rate_max = config->rate_bytes_per_s_max;
   pacer_init(&conn->pacer, now_ns, config->rate_bytes_per_s_max, base);
   int error = init_parts(conn);
   if (!error) {

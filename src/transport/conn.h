@@ -22,6 +22,7 @@
 #include "transport/pacer.h"
 #include "transport/path.h"
 #include "transport/sent_packets.h"
+#include "transport/silence.h"
 #include "transport/stream.h"
 #include "udpcp/transport.h"
 
@@ -33,14 +34,19 @@ enum {
   CLOSE_REPEATS_MAX = 3,
   KEEPALIVE_PARTS = 3, /* a PING after this part of the idle time */
   /* Asked of the peer by ACK_FREQUENCY. HyStart++ wants 8 samples early in a round; and a window that goes
-   * out in few large steps meets the full queue more often than its neighbour's does. */
+   * out in few large steps meets the full queue more often than its neighbour's does. Within a LAN there is
+   * an answer each few microseconds even so. */
   ACKS_PER_WINDOW = 32,
+  ACKS_PER_LAN_WINDOW = 16,
   ACK_PACKETS_MAX = 128,
-  ACK_DELAY_NS_MIN = 50000,
+  ACK_DELAY_NS_MIN = 10000,
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
+#define ABSENCE_CHANCE_NS                                                                                    \
+  (5 * NS_PER_S) /* for a sign of life after an absence longer than the idle timeout */
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
+#define SHORT_PATH_RTT_NS NS_PER_MS
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
@@ -91,6 +97,7 @@ struct conn {
   struct pacer pacer;
   struct mtu_probe mtu;
   enum conn_limit limit;
+  struct silence silence;
   bool app_limited; /* the last time nothing was left to send, not the window, ended the sending */
 
   struct stream_send control_out;
@@ -101,6 +108,8 @@ struct conn {
   uint64_t ack_packets_told, ack_delay_told_ns; /* what the peer was asked for by ACK_FREQUENCY */
 
   uint64_t started_ns, last_received_ns, idle_timeout_ns;
+  uint64_t
+      present_ns; /* the caller went on after an absence; round trips begun before it are not learnt from */
   uint64_t grant_at_ns;    /* while the peer is starved of credit: when to ask the pool again */
   uint64_t paced_until_ns; /* set when the pacer ended the sending, else TIME_NEVER */
 
@@ -143,6 +152,8 @@ void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct conge
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
 /* Loss by time and probe timeouts of all spaces. */
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns);
+/* A packet of the peer's that is no acknowledgement. */
+void conn_on_heard(struct conn *conn, uint64_t now_ns);
 uint64_t conn_recovery_deadline(const struct conn *conn);
 uint64_t conn_probe_timeout_ns(const struct conn *conn);
 /* A new size of full datagrams is known. */

@@ -310,6 +310,7 @@ static const char *process(struct conn *conn, struct arrival *arrival, struct pa
     conn->stats.packets_refused++;
     return "no room";
   }
+  if (arrival->level == LEVEL_DATA) conn_on_heard(conn, arrival->now_ns);
   if (conn->spaces[arrival->level].live)
     ack_tracker_on_packet(acks, arrival->now_ns, packet->number, arrival->eliciting, arrival->mark);
   conn->stats.ce_received += arrival->mark == ECN_CE;

@@ -109,14 +109,16 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
     ack_tracker_on_sent(&space->acks);
     conn->stats.acks_sent++;
   }
+  bool is_charged = conn->pacer.rate_max > 0; /* a limit that the user set is for all that leaves */
   if (build->record.flags & SENT_ELICITING) {
     if (space->probes_owed > 0) space->probes_owed--;
     if (build->level == LEVEL_DATA) {
       note_sent(conn, &build->record, size);
       /* A jumbo probe would hold back all that is small for many datagrams' time. */
-      if (!(build->record.flags & SENT_MTU_PROBE)) pacer_on_sent(&conn->pacer, build->record.sent_ns, size);
+      is_charged = is_charged || !(build->record.flags & SENT_MTU_PROBE);
     }
   }
+  if (is_charged) pacer_on_sent(&conn->pacer, build->record.sent_ns, size);
   return size;
 }
 
@@ -338,12 +340,17 @@ static size_t next_frames_packet(struct conn *conn, uint64_t now_ns, uint8_t *by
   return writer_used(&build.payload) > 0 ? build_finish_frames(&build, conn) : 0;
 }
 
-/* A probe is owed and there is nothing to repeat. */
-static size_t next_ping_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
+enum ping_size { PING_SMALL, PING_FULL };
+
+/* A probe is owed and there is nothing to repeat, or nothing of its size. */
+static size_t next_ping_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit,
+                               enum ping_size size) {
   struct build build;
   build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
   put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING);
   put_ack(&build, conn);
+  struct frame padding = {.type = FRAME_PADDING, .padding_size = writer_left(&build.payload)};
+  if (size == PING_FULL && padding.padding_size > 0) put_frame(&build, &padding, 0);
   return build_finish_frames(&build, conn);
 }
 
@@ -356,18 +363,21 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
     conn->app_limited = true;
     return 0;
   }
-  size_t size = next_mtu_probe(conn, now_ns, bytes);
+  size_t size = space->probes_owed == 0 ? next_mtu_probe(conn, now_ns, bytes) : 0;
   if (size > 0) return size;
-  /* Silence may come of a path that swallows large packets: what is sent into it is of the size all paths
-   * carry. */
-  if (space->loss.probe_count > 1 && limit > DATAGRAM_BYTES_MIN) limit = DATAGRAM_BYTES_MIN;
+  /* Silence may come of a path that swallows large packets. So the second of the two that probe it is of the
+   * size all paths carry, as is all else while it lasts. */
+  bool is_small = space->probes_owed > 0 ? space->probes_owed < LOSS_PROBES : space->loss.probe_count > 1;
+  if (is_small && limit > DATAGRAM_BYTES_MIN) limit = DATAGRAM_BYTES_MIN;
+  if (space->probes_owed == LOSS_PROBES && space->loss.probe_count > 1 && limit > DATAGRAM_BYTES_MIN)
+    return next_ping_packet(conn, now_ns, bytes, limit, PING_FULL);
   bool has_blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
   bool blocks = has_blocks && limit >= DATAGRAM_BYTES_MIN; /* the address limit cuts no crumbs */
   bool data = blocks || stream_send_pending(&conn->control_out);
   enum permission permission = data ? may_send(conn, now_ns) : MAY_SEND;
   size = next_frames_packet(conn, now_ns, bytes, limit, permission);
   if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
-  if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit);
+  if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit, PING_SMALL);
   conn->limit = size > 0 ? CONN_LIMIT_MORE : limit_of(conn, permission);
   conn->app_limited = size == 0 && permission == MAY_SEND;
   bool has_window = space->sent.bytes_in_flight + conn->mtu.current <= conn->congestion.window;

@@ -58,6 +58,14 @@ static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct se
                              .delivery = &cc->delivery});
 }
 
+/* The path swallows what is larger than some size: what was lost by that was no congestion, and a reduction
+ * for it is taken back. */
+static void fell_into_hole(struct conn *conn, uint64_t now_ns) {
+  conn->silence.void_below = conn->spaces[LEVEL_DATA].sent.next;
+  conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+  conn_apply_mtu(conn, now_ns);
+}
+
 static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                         struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
   struct sent_packets *sent = &conn->spaces[level].sent;
@@ -72,6 +80,12 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (packet->state == SENT_IN_FLIGHT) resend_content(conn, level, packet, number);
   sent_packets_settle(sent, packet, state);
   conn->stats.packets_lost++;
+  if (level == LEVEL_DATA && packet->flags & SENT_ECT && ecn_on_packet_lost(&conn->ecn, number))
+    batch->is_swallowed = true;
+  if (level == LEVEL_DATA && silence_is_void(&conn->silence, number)) {
+    silence_on_lost(&conn->silence, number, packet->size);
+    return;
+  }
   if (number != batch->run_next) batch->run_first_ns = packet->sent_ns;
   batch->run_next = number + 1;
   batch->event.bytes_lost += packet->size;
@@ -80,7 +94,6 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   if (loss_is_persistent(batch->run_first_ns, packet->sent_ns, &conn->rtt, max_ack_delay_ns(conn, level)))
     batch->event.persistent = true;
   if (level != LEVEL_DATA) return;
-  if (packet->flags & SENT_ECT && ecn_on_packet_lost(&conn->ecn, number)) batch->is_swallowed = true;
   tell_packet_lost(conn, now_ns, packet, number);
   if (number >= conn->episode_end) {
     conn->episode_lost = conn->episode_spurious = 0;
@@ -88,7 +101,9 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
     conn->episode_end = sent->next;
   }
   conn->episode_lost++;
-  if (mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) conn_apply_mtu(conn, now_ns);
+  if (!mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) return;
+  fell_into_hole(conn, now_ns);
+  batch->event.bytes_lost = 0;
 }
 
 static void tell_losses(struct conn *conn, uint64_t now_ns, enum crypto_level level,
@@ -183,13 +198,51 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
   }
 }
 
+/* What nobody answered for a while was lost in a queue after all, and all of it in one go. */
+static void tell_congested(struct conn *conn, uint64_t now_ns) {
+  const struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
+  if (conn->silence.bytes_lost == 0) return;
+  conn->congestion.ops->on_loss(&conn->congestion,
+                                &(struct congestion_loss){.now_ns = now_ns,
+                                                          .bytes_lost = conn->silence.bytes_lost,
+                                                          .bytes_in_flight = sent->bytes_in_flight,
+                                                          .largest_lost = conn->silence.largest_lost,
+                                                          .largest_lost_sent_ns = conn->silence.since_ns,
+                                                          .next_number = sent->next,
+                                                          .persistent = true});
+}
+
+/* Whether the round trip may be learnt from. */
+static bool judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns) {
+  const struct congestion *cc = &conn->congestion;
+  switch (silence_on_sample(&conn->silence, &conn->rtt, rtt_ns, event->largest_acked, event->next_number)) {
+  case SILENCE_UNKNOWN:
+    return false;
+  case SILENCE_DARK:
+    if (cc->ops->on_dark) cc->ops->on_dark(&conn->congestion, event->now_ns, conn->silence.since_ns);
+    return true;
+  case SILENCE_CONGESTED:
+    tell_congested(conn, event->now_ns);
+    return true;
+  case SILENCE_NONE:
+    return true;
+  }
+  return true;
+}
+
 static void sample_rtt(struct conn *conn, enum crypto_level level, const struct frame_ack *ack,
                        struct congestion_ack *event) {
-  /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
-  if (event->largest_sent_ns == 0 || event->largest_acked != ack->ranges[0].end - 1) return;
+  if (event->largest_sent_ns == 0) return;
+  bool is_largest = event->largest_acked == ack->ranges[0].end - 1;
   uint64_t limit_ns = max_ack_delay_ns(conn, level);
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
-  rtt_on_sample(&conn->rtt, event->now_ns - event->largest_sent_ns, delay_ns);
+  uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
+  uint64_t rtt_ns = is_largest && sample_ns > delay_ns ? sample_ns - delay_ns : sample_ns;
+  if (event->largest_sent_ns < conn->present_ns) return; /* it waited for us to go on */
+  if (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns)) return;
+  /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
+  if (!is_largest) return;
+  rtt_on_sample(&conn->rtt, sample_ns, delay_ns);
   event->ack_delay_ns = delay_ns;
   event->has_sample = true;
 }
@@ -198,7 +251,9 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
  * round trip. Told anew when it has changed by a factor of two. */
 static void tune_ack_frequency(struct conn *conn) {
   if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
-  uint64_t packets = conn->congestion.window / conn->congestion.datagram_bytes / ACKS_PER_WINDOW;
+  const struct congestion *cc = &conn->congestion;
+  uint64_t acks = conn->rtt.smoothed_ns < SHORT_PATH_RTT_NS ? ACKS_PER_LAN_WINDOW : ACKS_PER_WINDOW;
+  uint64_t packets = cc->window / cc->datagram_bytes / acks;
   packets = packets < ACK_PACKETS_DEFAULT ? ACK_PACKETS_DEFAULT
             : packets < ACK_PACKETS_MAX   ? packets
                                           : ACK_PACKETS_MAX;
@@ -229,6 +284,35 @@ static void take_marks(struct conn *conn, const struct congestion_ack *event, en
                                                  .next_number = event->next_number});
 }
 
+/* A small packet arrived. When of all the larger ones right before it none did, it was their size, and no
+ * congestion. A probe timeout sends such a pair on purpose; the ends of blocks do it by chance. */
+static void check_black_hole(struct conn *conn, const struct congestion_ack *event) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  const struct sent_packet *packet = sent_packets_find(&space->sent, event->largest_acked);
+  bool has_probed = space->loss.probe_count > 0;
+  unsigned count = 0, enough = has_probed ? MTU_MISSING_PROBED : MTU_MISSING;
+  uint64_t near_ns = conn->rtt.min_ns / 4, first_ns = 0;
+  size_t smallest = SIZE_MAX;
+  bool is_hole = false;
+  if (conn->mtu.current == conn->mtu.base || !packet || packet->size > conn->mtu.base) return;
+  /* A full queue, too, may lose a whole train, but not all for as long as a quarter of a round trip. */
+  for (uint64_t number = event->largest_acked; !is_hole && number-- > 0;) {
+    packet = sent_packets_find(&space->sent, number);
+    if (!packet) return;
+    if (packet->state == SENT_NOTHING || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base)
+      continue;
+    /* The first has to be of the same time: others may have been lost when nothing passed. */
+    bool is_apart = count == 0 && packet->sent_ns + near_ns < event->largest_sent_ns;
+    if (packet->state == SENT_ACKED || is_apart) return;
+    count++;
+    if (packet->size < smallest) smallest = packet->size;
+    if (count == 1) first_ns = packet->sent_ns;
+    is_hole = count >= enough && (has_probed || packet->sent_ns + near_ns < first_ns);
+  }
+  if (is_hole && mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest))
+    fell_into_hole(conn, event->now_ns);
+}
+
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
   struct space *space = &conn->spaces[level];
   if (ack->ranges[0].end > space->sent.next) {
@@ -253,6 +337,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
+  if (level == LEVEL_DATA && event.largest_sent_ns != 0) check_black_hole(conn, &event);
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (level == LEVEL_DATA) take_marks(conn, &event, is_newest ? ACK_NEWEST : ACK_OUTDATED, ack);
@@ -308,6 +393,8 @@ static void on_probe_timeout(struct conn *conn, uint64_t now_ns, enum crypto_lev
   space->loss.probe_count++;
   space->probes_owed = LOSS_PROBES;
   conn->stats.probe_timeouts++;
+  if (level == LEVEL_DATA)
+    silence_on_probe_timeout(&conn->silence, space->loss.probe_count, conn->last_received_ns);
   uint64_t number;
   if (!sent_packets_lowest(&space->sent, &number)) return;
   struct lost_batch batch = {.run_next = UINT64_MAX, .by_probes = true};
@@ -339,4 +426,13 @@ void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns) {
     else
       on_probe_timeout(conn, now_ns, (enum crypto_level)level);
   }
+}
+
+/* The peer's own probes may pass before ours do: an answer that should be here by now was not lost on the way
+ * back, then, and ours need not wait for their time. */
+void conn_on_heard(struct conn *conn, uint64_t now_ns) {
+  struct space *space = &conn->spaces[LEVEL_DATA];
+  bool is_waiting = conn->silence.is_open && conn->silence.resumed == UINT64_MAX && space->live;
+  if (!is_waiting || space->probes_owed > 0 || space->sent.eliciting_in_flight == 0) return;
+  if (now_ns >= space->sent.last_eliciting_ns + conn->rtt.min_ns) on_probe_timeout(conn, now_ns, LEVEL_DATA);
 }

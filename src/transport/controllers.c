@@ -2,14 +2,29 @@
  * themselves; after each event the connection's copy is taken from them. */
 #include "transport/congestion.h"
 
+#define LIMIT_SHARE 0.95
+#define LIMIT_STANDING_NS (2 * NS_PER_MS) /* less is trains and timers */
+
 static void no_init(struct congestion *cc) { (void)cc; }
 
 /* ---- BBRv3 ---- */
+
+/* The path carries all that --bwlimit allows, and nothing waits in it: there is no more to be found by
+ * probing, nor a queue of ours to be drained after it, for which BBR would pace below the limit. */
+static bool carries_the_limit(const struct congestion *cc) {
+  const struct bbr *bbr = &cc->bbr;
+  if (cc->rate_max == 0 || bbr->min_rtt_ns == UINT64_MAX || bbr->round_rtt_ns == UINT64_MAX) return false;
+  uint64_t standing_ns = bbr->min_rtt_ns / 4 > LIMIT_STANDING_NS ? bbr->min_rtt_ns / 4 : LIMIT_STANDING_NS;
+  double arrives = (double)bbr->bandwidth / (1 - bbr->background.rate);
+  return bbr->full_reached && arrives >= LIMIT_SHARE * (double)cc->rate_max &&
+         bbr->round_rtt_ns <= bbr->min_rtt_ns + standing_ns;
+}
 
 static void take_bbr(struct congestion *cc) {
   cc->window = cc->bbr.window;
   cc->rate_bytes_per_s = cc->bbr.rate_bytes_per_s;
   cc->quantum = cc->bbr.quantum;
+  if (cc->rate_bytes_per_s < cc->rate_max && carries_the_limit(cc)) cc->rate_bytes_per_s = cc->rate_max;
 }
 
 static void start_bbr(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed) {
@@ -55,6 +70,15 @@ static void bbr_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_bbr(cc);
 }
 
+/* What was in the path has left it, and the round trip was found to be what it was: no need to probe for it.
+ */
+static void bbr_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  (void)since_ns;
+  cc->bbr.min_rtt_at_ns = cc->bbr.probe_rtt_min_at_ns = now_ns;
+  cc->bbr.extra_acked_from_ns = now_ns;
+  cc->bbr.extra_acked_delivered = 0;
+}
+
 static const char *bbr_in_words(const struct congestion *cc, uint64_t acked_end) {
   (void)acked_end;
   return bbr_state_name(cc->bbr.state);
@@ -71,6 +95,7 @@ const struct congestion_ops congestion_bbr = {
     .on_ack = bbr_acked,
     .on_loss = bbr_lost_batch,
     .on_spurious_loss = bbr_spurious_loss,
+    .on_dark = bbr_dark,
     .state = bbr_in_words,
 };
 
@@ -130,6 +155,10 @@ static void ledbat_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   take_ledbat(cc);
 }
 
+static void ledbat_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  ledbat_on_dark(&cc->ledbat, now_ns - since_ns);
+}
+
 static const char *ledbat_in_words(const struct congestion *cc, uint64_t acked_end) {
   static const char *const names[] = {[LEDBAT_START] = "slow_start",
                                       [LEDBAT_STEADY] = "congestion_avoidance",
@@ -150,5 +179,6 @@ const struct congestion_ops congestion_background = {
     .on_ack = ledbat_acked,
     .on_loss = ledbat_lost_batch,
     .on_spurious_loss = ledbat_spurious_loss,
+    .on_dark = ledbat_dark,
     .state = ledbat_in_words,
 };

@@ -194,6 +194,11 @@ static void cubic_on_spurious_loss(struct congestion *cc, uint64_t now_ns) {
   cubic->undo.window = 0;
 }
 
+static void cubic_on_dark(struct congestion *cc, uint64_t now_ns, uint64_t since_ns) {
+  (void)since_ns;
+  skip_time(&cc->cubic, now_ns);
+}
+
 static const char *cubic_state(const struct congestion *cc, uint64_t acked_end) {
   if (acked_end <= cc->cubic.recovery_end && cc->cubic.recovery_end > 0) return "recovery";
   if (cc->window >= cc->threshold) return "congestion_avoidance";
@@ -207,5 +212,6 @@ const struct congestion_ops congestion_cubic = {
     .on_ack = cubic_on_ack,
     .on_loss = cubic_on_loss,
     .on_spurious_loss = cubic_on_spurious_loss,
+    .on_dark = cubic_on_dark,
     .state = cubic_state,
 };

@@ -172,6 +172,12 @@ void ledbat_on_persistent_congestion(struct ledbat *ledbat, uint64_t now_ns) {
   set_rate(ledbat);
 }
 
+void ledbat_on_dark(struct ledbat *ledbat, uint64_t lasted_ns) {
+  ledbat->slowdown_at_ns += lasted_ns;
+  ledbat->slowdown_from_ns += lasted_ns;
+  ledbat->hold_to_ns += lasted_ns;
+}
+
 void ledbat_on_spurious_loss(struct ledbat *ledbat) {
   if (ledbat->undo_window > ledbat->window && ledbat->state == LEDBAT_STEADY)
     ledbat->window = ledbat->undo_window;

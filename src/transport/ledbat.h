@@ -73,6 +73,8 @@ void ledbat_on_lost(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
 /* It was, or others before it were, marked CE: the same, and nothing of it is ever undone. */
 void ledbat_on_marked(struct ledbat *ledbat, uint64_t now_ns, uint64_t sent_ns);
 void ledbat_on_persistent_congestion(struct ledbat *ledbat, uint64_t now_ns);
+/* For so long the path carried nothing, and it has come back as it was. */
+void ledbat_on_dark(struct ledbat *ledbat, uint64_t lasted_ns);
 void ledbat_on_spurious_loss(struct ledbat *ledbat);
 
 /* ledbat_loss.c */

@@ -42,7 +42,12 @@ uint64_t loss_probe_deadline(const struct loss *loss, const struct sent_packets 
 uint64_t loss_next_probe_ns(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,
                             uint64_t max_ack_delay_ns) {
   uint64_t interval_ns = rtt_probe_timeout_ns(rtt, max_ack_delay_ns);
-  uint64_t limit_ns = interval_ns > LOSS_PROBE_INTERVAL_MAX ? interval_ns : LOSS_PROBE_INTERVAL_MAX;
+  /* What stood in queues has left them by the second probe. */
+  uint64_t limit_ns =
+      rtt->sampled ? 2 * (interval_ns - rtt->smoothed_ns + rtt->min_ns) : LOSS_PROBE_INTERVAL_MAX;
+  if (limit_ns < LOSS_PROBE_INTERVAL_LEAST) limit_ns = LOSS_PROBE_INTERVAL_LEAST;
+  if (limit_ns > LOSS_PROBE_INTERVAL_MAX) limit_ns = LOSS_PROBE_INTERVAL_MAX;
+  if (limit_ns < interval_ns) limit_ns = interval_ns;
   for (uint32_t i = 0; i < loss->probe_count && interval_ns < limit_ns; i++)
     interval_ns *= 2;
   return sent->last_eliciting_ns + (interval_ns < limit_ns ? interval_ns : limit_ns);

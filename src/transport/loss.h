@@ -15,8 +15,11 @@ enum {
   LOSS_TIME_EIGHTHS_MAX = 16,
   LOSS_PROBES = 2, /* datagrams a probe timeout releases */
 };
-#define LOSS_PROBE_INTERVAL_MAX                                                                              \
-  NS_PER_S /* backoff ends here, so that a path that comes back is noticed soon */
+/* Backoff ends at twice the first interval on an empty path, within these: a path that comes back is noticed
+ * within a few of its round trips, and what is sent into the dark is less than the least window would send.
+ */
+#define LOSS_PROBE_INTERVAL_LEAST (10 * NS_PER_MS)
+#define LOSS_PROBE_INTERVAL_MAX NS_PER_S
 
 struct loss {
   uint64_t packet_threshold;

@@ -112,6 +112,13 @@ void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size) {
   mtu->passed = size;
 }
 
+bool mtu_probe_on_black_hole(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {
+  assert(size > mtu->base);
+  if (size > mtu->current) return false;
+  fall_back(mtu, now_ns, size);
+  return true;
+}
+
 /* Congestion loses large packets too, dozens at once, but then others of that size come through. So a loss is
  * a sign only when the newest packet that arrived since the last sign was a smaller one. */
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size) {

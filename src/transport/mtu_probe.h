@@ -12,6 +12,10 @@ enum {
   MTU_PROBE_TRIES = 3,      /* losses of one size before it is believed not to pass */
   MTU_PROBE_PRECISION = 8,  /* the search ends when at most this many bytes are left to win */
   MTU_BLACK_HOLE_SIGNS = 3, /* see signs */
+  /* So many larger ones missing right before a small one that arrived are a black hole: behind a probe
+   * timeout, and at any time. */
+  MTU_MISSING_PROBED = 3,
+  MTU_MISSING = 16,
 };
 #define MTU_RAISE_NS_MIN (10 * NS_PER_S)
 #define MTU_RAISE_NS_MAX (60 * NS_PER_S)
@@ -48,6 +52,9 @@ bool mtu_probe_on_too_big(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 /* An ordinary packet of `size` bytes arrived or was lost: black-hole detection. Lost: true when `current`
  * fell. */
 void mtu_probe_on_packet_acked(struct mtu_probe *mtu, size_t size);
+/* A packet of the base's size arrived, and of many sent right before it, all larger, none did; the smallest
+ * of those had `size` bytes. True when `current` changed. */
+bool mtu_probe_on_black_hole(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 bool mtu_probe_on_packet_lost(struct mtu_probe *mtu, uint64_t now_ns, size_t size);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "udpcp/base.h"
 
-enum { RTT_GRANULARITY_NS = 100000 }; /* what a timer of ours is late by at worst; RFC 9002 says 1 ms */
+enum { RTT_GRANULARITY_NS = 10000 }; /* RFC 9002 says 1 ms, which is twenty round trips of a LAN */
 #define RTT_SAMPLE_NS_MAX                                                                                    \
   (100 * NS_PER_S) /* a longer sample is taken for this: bounds every sum and backoff */
 

@@ -70,7 +70,7 @@ static const struct row rows[] = {
     {"in order after such a gap",
      {{FIRST + 1, false, ECN_NONE}, {FIRST + 2, true, ECN_NONE}},
      2,
-     false,
+     true,
      true,
      true},
     {"an old one fills the gap",

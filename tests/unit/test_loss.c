@@ -83,14 +83,32 @@ static void reordering_is_learnt(void) {
 }
 
 static void probes_back_off_to_a_limit(void) {
+  /* round trip, variation; the longest interval: twice that of an empty path, within 10 ms and 1 s */
+  static const struct {
+    uint64_t min_ns, smoothed_ns, variation_ns, delay_ns, limit_ns;
+  } rows[] = {{MS, MS, 0, 0, 10 * MS},
+              {50 * NS_PER_US, 90 * NS_PER_US, 10 * NS_PER_US, 10 * NS_PER_US, 10 * MS},
+              {100 * MS, 100 * MS, 5 * MS, 25 * MS, 290 * MS},
+              {100 * MS, 200 * MS, 5 * MS, 25 * MS, 290 * MS}, /* what stood in queues will be gone */
+              {100 * MS, 500 * MS, 5 * MS, 25 * MS, 545 * MS},
+              {600 * MS, 600 * MS, 5 * MS, 25 * MS, NS_PER_S},
+              {1500 * MS, 1500 * MS, 5 * MS, 25 * MS, 1545 * MS}};
   start(5);
-  uint64_t interval_ns = rtt_probe_timeout_ns(&rtt, 10 * MS);
-  for (uint32_t count = 0; count < 40; count++) {
-    loss.probe_count = count;
-    uint64_t expected_ns = count < 10 ? interval_ns << count : LOSS_PROBE_INTERVAL_MAX;
-    if (expected_ns > LOSS_PROBE_INTERVAL_MAX) expected_ns = LOSS_PROBE_INTERVAL_MAX;
-    CU_ASSERT_EQUAL(loss_probe_deadline(&loss, &sent, &rtt, 10 * MS), 4 * MS + expected_ns);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    rtt.min_ns = rows[i].min_ns;
+    rtt.smoothed_ns = rows[i].smoothed_ns;
+    rtt.variation_ns = rows[i].variation_ns;
+    uint64_t interval_ns = rtt_probe_timeout_ns(&rtt, rows[i].delay_ns);
+    for (uint32_t count = 0; count < 40; count++) {
+      loss.probe_count = count;
+      uint64_t expected_ns = count < 10 ? interval_ns << count : rows[i].limit_ns;
+      if (expected_ns > rows[i].limit_ns) expected_ns = rows[i].limit_ns;
+      CU_ASSERT_EQUAL(loss_probe_deadline(&loss, &sent, &rtt, rows[i].delay_ns), 4 * MS + expected_ns);
+    }
   }
+  rtt.sampled = false; /* a handshake: nothing is known of the path */
+  CU_ASSERT_EQUAL(loss_probe_deadline(&loss, &sent, &rtt, 0), 4 * MS + 1500 * MS + 20 * MS);
+  rtt.sampled = true;
   for (uint64_t number = 0; number < 5; number++)
     ack(number);
   CU_ASSERT_EQUAL(loss_probe_deadline(&loss, &sent, &rtt, 10 * MS), TIME_NEVER);

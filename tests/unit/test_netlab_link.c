@@ -287,6 +287,20 @@ static void swallows_what_exceeds_the_mtu(void) {
   CU_ASSERT_EQUAL(outcome.count, 0);
 }
 
+static void the_mtu_changes(void) {
+  struct link_config c = plain();
+  size_t i;
+
+  c.mtu_count = 2; /* none at first */
+  c.mtus[0] = (struct link_mtu){100 * MS, 1000};
+  c.mtus[1] = (struct link_mtu){200 * MS, 1100};
+  run(&c, 1, 300, 1001, MS, &outcome);
+  CU_ASSERT_EQUAL(outcome.count, 200);
+  CU_ASSERT_EQUAL(outcome.stats.mtu_drops, 100);
+  for (i = 0; i < outcome.count; i++)
+    CU_ASSERT_FALSE(outcome.tag[i] >= 100 && outcome.tag[i] < 200);
+}
+
 static void reorders(void) {
   struct link_config c = plain();
   size_t i, held = 0, wrong = 0;
@@ -494,7 +508,7 @@ UNIT_MAIN(UNIT_CASE(delays_exactly), UNIT_CASE(lends_nothing_before_its_time), U
           UNIT_CASE(loses_in_bursts), UNIT_CASE(decides_by_seed), UNIT_CASE(decides_each_matter_alone),
           UNIT_CASE(keeps_the_rate), UNIT_CASE(changes_the_rate_within_a_packet), UNIT_CASE(bounds_the_queue),
           UNIT_CASE(lost_packets_use_the_wire), UNIT_CASE(is_dark_from_to),
-          UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(reorders), UNIT_CASE(jitter_keeps_the_order),
-          UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates), UNIT_CASE(corrupts_one_bit),
-          UNIT_CASE(truncates), UNIT_CASE(polices), UNIT_CASE(bounds_its_memory),
+          UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(the_mtu_changes), UNIT_CASE(reorders),
+          UNIT_CASE(jitter_keeps_the_order), UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates),
+          UNIT_CASE(corrupts_one_bit), UNIT_CASE(truncates), UNIT_CASE(polices), UNIT_CASE(bounds_its_memory),
           UNIT_CASE(remembers_the_largest))

@@ -103,6 +103,8 @@ static void check_config(const struct link_config *c) {
          c->blackout_count <= LINK_BLACKOUTS_MAX);
   assert(c->queue_bytes <= LINK_QUEUE_BYTES_MAX && c->policer_bytes <= LINK_QUEUE_BYTES_MAX);
   assert((c->rate_count == 0 || c->rates[0].from_ns == 0) && "some rate is in force from the start");
+  for (i = 1; i < c->mtu_count; i++)
+    assert(c->mtus[i - 1].from_ns < c->mtus[i].from_ns);
   for (i = 1; i < c->rate_count; i++)
     assert(c->rates[i - 1].from_ns < c->rates[i].from_ns);
   assert(c->burst_loss == 0 || (c->burst_loss < 1 && c->burst_packets >= 1));
@@ -424,6 +426,15 @@ static void send_packet(struct link *l, struct link_packet *p, uint64_t sent_ns)
   if (twin != NULL) send_copy(l, twin, sent_ns, 1);
 }
 
+static int is_too_large(const struct link_config *c, uint64_t at_ns, uint32_t ip_bytes) {
+  uint32_t mtu = c->mtu;
+  size_t i;
+
+  for (i = 0; i < c->mtu_count && c->mtus[i].from_ns <= at_ns; i++)
+    mtu = c->mtus[i].bytes;
+  return mtu > 0 && ip_bytes > mtu;
+}
+
 void link_push(struct link *l, uint64_t now_ns, size_t bytes, uint32_t tag) {
   const struct link_config *c = &l->config;
   size_t ip_bytes = bytes + (c->framing == LINK_DATAGRAMS ? LINK_DATAGRAM_OVERHEAD : 0);
@@ -440,7 +451,7 @@ void link_push(struct link *l, uint64_t now_ns, size_t bytes, uint32_t tag) {
   lost = is_lost(l, index);
   if (is_blackout(c, at_ns)) {
     l->stats.blackout_drops++;
-  } else if (c->mtu > 0 && ip_bytes > c->mtu) {
+  } else if (is_too_large(c, at_ns, ip_bytes)) {
     l->stats.mtu_drops++;
   } else if (!pass_ecn(c, p->data, bytes)) {
     l->stats.ecn_drops++;

@@ -6,8 +6,8 @@
  *   link_buffer() -> fill it -> link_push(bytes, tag, now)          a packet enters
  *   link_next_time() -> sleep -> while ((p = link_pop(now))) ...    packets leave
  *
- * All times are nanoseconds of one monotonic clock and must not run backwards; rate changes and blackouts
- * count from link_start(), the beginning of the traffic.
+ * All times are nanoseconds of one monotonic clock and must not run backwards; rate and MTU changes and
+ * blackouts count from link_start(), the beginning of the traffic.
  */
 #ifndef NETLAB_LINK_H
 #define NETLAB_LINK_H
@@ -18,6 +18,7 @@
 enum {
   LINK_RATES_MAX = 16,
   LINK_BLACKOUTS_MAX = 16,
+  LINK_MTUS_MAX = 16,
   LINK_PACKETS_MAX =
       1 << 17, /* packets stored in one direction; more are dropped like those of a full queue */
   LINK_DATAGRAM_OVERHEAD = 28,    /* IPv4 and UDP header, counted for LINK_DATAGRAMS */
@@ -45,6 +46,11 @@ struct link_blackout {
   uint64_t until_ns; /* not included */
 };
 
+struct link_mtu {
+  uint64_t from_ns;
+  uint32_t bytes; /* larger IP packets vanish; 0: none do */
+};
+
 struct link_config {
   enum link_framing framing;
   enum link_jitter jitter;
@@ -59,11 +65,13 @@ struct link_config {
   uint64_t policer_bits_per_second; /* what exceeds it is dropped, nothing is delayed; 0: no policer */
   uint64_t policer_bytes;           /* its bucket, full at first */
   /* LINK_IP_PACKETS only */
-  uint64_t ce_above_bytes;   /* ECT becomes CE when more waits before it; 0: never */
-  uint64_t ce_above_ns;      /* ... when it will wait longer; 0: never */
-  int ecn_bleach;            /* ECT and CE are cleared on entering */
-  int ecn_drop;              /* they vanish instead */
-  uint32_t mtu;              /* larger IP packets vanish; 0: none do */
+  uint64_t ce_above_bytes;             /* ECT becomes CE when more waits before it; 0: never */
+  uint64_t ce_above_ns;                /* ... when it will wait longer; 0: never */
+  int ecn_bleach;                      /* ECT and CE are cleared on entering */
+  int ecn_drop;                        /* they vanish instead */
+  uint32_t mtu;                        /* larger IP packets vanish; 0: none do */
+  struct link_mtu mtus[LINK_MTUS_MAX]; /* later ones, ascending in time */
+  size_t mtu_count;
   uint32_t packet_bytes_max; /* size of the buffers */
   /* Shares of packets, 0 to 1. */
   double loss;

@@ -166,6 +166,22 @@ static const char *read_mtu(uint32_t *mtu, const char *value) {
 
 static const char *set_mtu(struct link_config *c, const char *value) { return read_mtu(&c->mtu, value); }
 
+static const char *set_mtu_at(struct link_config *c, const char *value) {
+  struct link_mtu mtu;
+  size_t at_length = strcspn(value, "="), i;
+
+  if (value[at_length] != '=' || read_time(value, at_length, &mtu.from_ns) != 0 || mtu.from_ns == 0 ||
+      read_mtu(&mtu.bytes, value + at_length + 1) != NULL)
+    return "a time above 0 and a number of bytes from 68 to 65535, like 2s=1300";
+  if (c->mtu_count == LINK_MTUS_MAX) return "at most 16 changes of the MTU";
+  for (i = c->mtu_count; i > 0 && c->mtus[i - 1].from_ns > mtu.from_ns; i--)
+    c->mtus[i] = c->mtus[i - 1];
+  if (i > 0 && c->mtus[i - 1].from_ns == mtu.from_ns) return "one MTU for each time";
+  c->mtus[i] = mtu;
+  c->mtu_count++;
+  return NULL;
+}
+
 static const char *set_blackout(struct link_config *c, const char *value) {
   size_t from_length = strcspn(value, "+");
   struct link_blackout *b = &c->blackouts[c->blackout_count];
@@ -196,6 +212,7 @@ static const struct link_option link_options[] = {
     {"mtu", set_mtu, 1},           {"blackout", set_blackout, 1},
     {"ce-above", set_ce_above, 1}, {"ecn-bleach", set_ecn_bleach, 0},
     {"ecn-drop", set_ecn_drop, 0}, {"policer", set_policer, 1},
+    {"mtu-at", set_mtu_at, 1},
 };
 
 /* --- options of the run --- */
