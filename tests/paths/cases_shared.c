@@ -10,6 +10,11 @@ static double total_share(const struct scene *scene, double from_s, double until
   return sum;
 }
 
+/* Without any chance, which of two flows finds the queue full is a matter of phase, and stays so. */
+static void disturb(struct scene *scene) {
+  scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 300 * NS_PER_US;
+}
+
 /* ---- of one kind ---- */
 
 /* Jain's index and the least of the shares over some runs that differ in when the flows begin, because in a
@@ -41,6 +46,7 @@ static void two(struct judge *judge, enum flow_kind kind) {
   struct fairness fairness = {.jain_least = 1, .share_least = 1};
   for (unsigned i = 0; i < RUNS; i++) {
     struct scene *scene = scene_new(mbit, 40, 40, 1 + i);
+    disturb(scene);
     scene_add(scene, kind, 0);
     scene_add(scene, kind, starts_s[i]);
     add_run(&fairness, scene, from_s, 3 * from_s, mbit, RUNS);
@@ -92,7 +98,7 @@ static struct mean beside(enum flow_kind kind, enum flow_kind other) {
   struct mean mean = {.own_least = 1, .theirs_least = 1};
   for (unsigned i = 0; i < BESIDE_RUNS; i++) {
     struct scene *scene = scene_new(100, 20, 20, 1 + i);
-    scene->config[WAY_OUT].jitter_ns = scene->config[WAY_BACK].jitter_ns = 300 * NS_PER_US;
+    disturb(scene);
     scene_add(scene, kind, i % 2 == 0 ? 0 : 1 + i / 2.0);
     scene_add(scene, other, i % 2 == 0 ? 2 + i / 2.0 : 0);
     scene_run(scene, 63);

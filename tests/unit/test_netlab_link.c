@@ -8,60 +8,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MS UINT64_C(1000000)
-#define SECOND UINT64_C(1000000000)
+#include "netlab_run.h"
 
-enum { PACKETS_MAX = 400000, BUFFER = 2048 };
-
-/* What came out: number and time of each packet, in order of leaving. */
-struct outcome {
-  uint32_t tag[PACKETS_MAX + 1000];
-  uint64_t at_ns[PACKETS_MAX + 1000];
-  size_t count;
-  struct link_stats stats;
-};
-
-static struct outcome outcome, other;
-
-static struct link_config plain(void) {
-  return (struct link_config){
-      .framing = LINK_IP_PACKETS, .queue_bytes = LINK_QUEUE_BYTES_MAX, .packet_bytes_max = BUFFER};
-}
-
-/* Takes everything out that leaves until then, each at its own time. */
-static void drain(struct link *l, uint64_t until_ns, struct outcome *out) {
-  const struct link_packet *p;
-
-  while (link_next_time(l) <= until_ns) {
-    uint64_t at_ns = link_next_time(l);
-
-    p = link_pop(l, at_ns);
-    assert(p != NULL && "there is one at its time");
-    out->tag[out->count] = p->tag;
-    out->at_ns[out->count++] = at_ns;
-  }
-}
-
-/* `count` packets of `bytes`, one every `gap_ns`, the first at `from_ns`. */
-static void run(const struct link_config *c, uint64_t seed, size_t count, size_t bytes, uint64_t gap_ns,
-                struct outcome *out) {
-  struct link *l = link_new(c, seed);
-  uint64_t from_ns = 77 * SECOND;
-  size_t i;
-
-  assert(l != NULL && count <= PACKETS_MAX);
-  out->count = 0;
-  for (i = 0; i < count; i++) {
-    drain(l, from_ns + i * gap_ns, out);
-    memset(link_buffer(l), 0, bytes);
-    link_push(l, from_ns + i * gap_ns, bytes, (uint32_t)i);
-  }
-  drain(l, LINK_NEVER - 1, out);
-  out->stats = *link_stats(l);
-  for (i = 0; i < out->count; i++)
-    out->at_ns[i] -= from_ns;
-  link_free(l);
-}
+static struct outcome other;
 
 static int is_in_order(const struct outcome *out) {
   size_t i;
@@ -287,20 +236,6 @@ static void swallows_what_exceeds_the_mtu(void) {
   CU_ASSERT_EQUAL(outcome.count, 0);
 }
 
-static void the_mtu_changes(void) {
-  struct link_config c = plain();
-  size_t i;
-
-  c.mtu_count = 2; /* none at first */
-  c.mtus[0] = (struct link_mtu){100 * MS, 1000};
-  c.mtus[1] = (struct link_mtu){200 * MS, 1100};
-  run(&c, 1, 300, 1001, MS, &outcome);
-  CU_ASSERT_EQUAL(outcome.count, 200);
-  CU_ASSERT_EQUAL(outcome.stats.mtu_drops, 100);
-  for (i = 0; i < outcome.count; i++)
-    CU_ASSERT_FALSE(outcome.tag[i] >= 100 && outcome.tag[i] < 200);
-}
-
 static void reorders(void) {
   struct link_config c = plain();
   size_t i, held = 0, wrong = 0;
@@ -482,33 +417,10 @@ static void remembers_the_largest(void) {
   link_free(l);
 }
 
-/* 8 Mbit/s are 1000 bytes a millisecond; a bucket of 5000. */
-static void polices(void) {
-  struct link_config c = plain();
-  size_t i;
-
-  c.policer_bits_per_second = 8000000;
-  c.policer_bytes = 5000;
-  run(&c, 1, 20, 1000, 0, &outcome); /* at once: as many as the bucket holds, and none is delayed */
-  CU_ASSERT_EQUAL(outcome.count, 5);
-  CU_ASSERT_EQUAL(outcome.stats.policer_drops, 15);
-  CU_ASSERT_EQUAL(outcome.at_ns[4], 0);
-  run(&c, 1, 2000, 1000, MS, &outcome); /* just its rate */
-  CU_ASSERT_EQUAL(outcome.count, 2000);
-
-  run(&c, 1, 2000, 1000, MS / 2,
-      &outcome); /* twice its rate for a second: a second's tokens and the bucket */
-  CU_ASSERT_TRUE(outcome.count >= 1004 && outcome.count <= 1005);
-  CU_ASSERT_EQUAL(outcome.count + outcome.stats.policer_drops, 2000);
-  for (i = 0; i < outcome.count; i++)
-    CU_ASSERT_EQUAL(outcome.at_ns[i], outcome.tag[i] * (MS / 2));
-}
-
 UNIT_MAIN(UNIT_CASE(delays_exactly), UNIT_CASE(lends_nothing_before_its_time), UNIT_CASE(loses_its_share),
           UNIT_CASE(loses_in_bursts), UNIT_CASE(decides_by_seed), UNIT_CASE(decides_each_matter_alone),
           UNIT_CASE(keeps_the_rate), UNIT_CASE(changes_the_rate_within_a_packet), UNIT_CASE(bounds_the_queue),
           UNIT_CASE(lost_packets_use_the_wire), UNIT_CASE(is_dark_from_to),
-          UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(the_mtu_changes), UNIT_CASE(reorders),
-          UNIT_CASE(jitter_keeps_the_order), UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates),
-          UNIT_CASE(corrupts_one_bit), UNIT_CASE(truncates), UNIT_CASE(polices), UNIT_CASE(bounds_its_memory),
-          UNIT_CASE(remembers_the_largest))
+          UNIT_CASE(swallows_what_exceeds_the_mtu), UNIT_CASE(reorders), UNIT_CASE(jitter_keeps_the_order),
+          UNIT_CASE(scattering_jitter_reorders), UNIT_CASE(duplicates), UNIT_CASE(corrupts_one_bit),
+          UNIT_CASE(truncates), UNIT_CASE(bounds_its_memory), UNIT_CASE(remembers_the_largest))

@@ -13,6 +13,7 @@
 #include "link.h"
 
 #include "packet.h"
+#include "policer.h"
 #include "random.h"
 
 #include <assert.h>
@@ -47,8 +48,8 @@ struct link {
   struct link_config config;
   uint64_t seed;
   uint64_t start_ns;
-  uint64_t busy_until_ns;   /* end of the last transmission, from start_ns on */
-  uint64_t policer_full_ns; /* when the policer's bucket will be full again, from start_ns on */
+  uint64_t busy_until_ns; /* end of the last transmission, from start_ns on */
+  struct policer policer;
   int is_started;
   int is_burst;
   double burst_enter, burst_leave;
@@ -353,22 +354,6 @@ static void mark(struct link *l, uint8_t *data, size_t bytes, uint64_t waiting, 
   l->stats.ce_marked++;
 }
 
-/* A bucket of tokens, kept as the time at which it is full again; what does not fit it takes none. */
-static int pass_policer(struct link *l, uint64_t at_ns, size_t ip_bytes) {
-  const struct link_config *c = &l->config;
-  uint64_t from_ns = l->policer_full_ns > at_ns ? l->policer_full_ns : at_ns;
-  uint64_t bits = (uint64_t)ip_bytes * 8, until_ns;
-
-  if (c->policer_bits_per_second == 0) return 1;
-  until_ns = from_ns + (bits * NS_PER_SECOND + c->policer_bits_per_second / 2) / c->policer_bits_per_second;
-  /* As a time, since the bucket times a billion would leave 64 bits. */
-  if ((double)(until_ns - at_ns) * (double)c->policer_bits_per_second >
-      (double)c->policer_bytes * 8 * (double)NS_PER_SECOND)
-    return 0;
-  l->policer_full_ns = until_ns;
-  return 1;
-}
-
 /* Returns 0 when the queue is full, else 1 and the time at which the packet is wholly on the wire. */
 static int pass_queue(struct link *l, uint64_t at_ns, size_t bytes, size_t ip_bytes, uint64_t *sent_ns) {
   uint64_t free_ns = l->busy_until_ns > at_ns ? l->busy_until_ns : at_ns;
@@ -455,7 +440,8 @@ void link_push(struct link *l, uint64_t now_ns, size_t bytes, uint32_t tag) {
     l->stats.mtu_drops++;
   } else if (!pass_ecn(c, p->data, bytes)) {
     l->stats.ecn_drops++;
-  } else if (!pass_policer(l, at_ns, ip_bytes)) {
+  } else if (!policer_passes(&l->policer, l->config.policer_bits_per_second, l->config.policer_bytes, at_ns,
+                             ip_bytes)) {
     l->stats.policer_drops++;
   } else if (!pass_queue(l, at_ns, bytes, ip_bytes, &sent_ns)) {
     l->stats.queue_drops++;
