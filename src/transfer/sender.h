@@ -14,6 +14,7 @@ enum {
   READ_ITEMS_MAX = 32,         /* pieces of work in a job, so that small files cost few hand-overs */
   READ_JOB_BYTES = 512 * 1024, /* and about how much is read in one */
   READ_JOBS_MAX = 16,
+  READ_RESUME_BYTES = 768 * 1024,
   READ_AHEAD_BYTES = 1024 * 1024, /* held beyond twice what the path carries */
   OUT_BLOCKS_MAX = 8192,
   OPEN_FILES_MAX = 32,    /* of several blocks, at once */
@@ -115,6 +116,7 @@ struct sender {
   uint32_t unanswered;
   uint64_t bytes_announced;
   struct link work, telling, reporting;
+  bool is_ahead;             /* as much was read ahead as may be */
   struct range *held_ranges; /* OBJECTS_AHEAD_MAX * HELD_RANGES_MAX; memory only where they are written */
 
   struct walk_job *walk;

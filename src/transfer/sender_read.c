@@ -2,7 +2,8 @@
  *
  * Objects are begun in the order of their numbers and the ones begun come first, so that few files are open
  * and their blocks arrive about in order. Reading runs ahead of sending by no more than keeps the path full:
- * what lies longer in memory falls out of the cache before it is sent. */
+ * what lies longer in memory falls out of the cache before it is sent. Once it is ahead it waits for room for
+ * a few blocks: each hand-over to a thread wakes two. */
 #include "sender.h"
 
 #include <assert.h>
@@ -147,9 +148,13 @@ struct read_job *sender_build_read(struct sender *sender) {
   job->count = 0;
   job->bytes = 0;
   size_t limit = read_ahead_limit(sender);
+  if (sender->is_ahead && sender->bytes_held + READ_RESUME_BYTES > limit) limit = sender->bytes_held;
+  sender->is_ahead = false;
   while (job->count < READ_ITEMS_MAX && job->bytes < READ_JOB_BYTES) {
     struct send_object *object = next_object(sender);
-    if (!object || (sender_next_steps(object) & STEP_READ && sender->bytes_held >= limit)) break;
+    if (!object) break;
+    sender->is_ahead = sender_next_steps(object) & STEP_READ && sender->bytes_held >= limit;
+    if (sender->is_ahead) break;
     if (!add_item(sender, job, object)) break;
   }
   if (job->count == 0) return NULL;
