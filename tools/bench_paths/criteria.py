@@ -329,35 +329,35 @@ def cpu_over_veth(where, source, rate, *more):
     return result["cpu_s"] / size * GB, size * 8 / result["seconds"] / GB
 
 
-def cpu(where, options, name, found, slow=None):
-    """slow: CPU seconds per GB over the clean long link, when it was measured already. netlab's devices have
-    no offloads, so there the sender also pays for what a network card or veth would do, the cutting into
-    packets: what it costs over veth at the same rate, and over the emulated LAN, is told beside."""
-    del name
-    link = LINKS["clean"]
-    slow = list(slow or [])
-    for seed in range(len(slow) + 1, options.runs + 1):
+def cpu_over_link(where, options, link, known):
+    """CPU seconds per GB, a figure a repetition; `known`: those there are already."""
+    costs = list(known or [])
+    for seed in range(len(costs) + 1, options.runs + 1):
         rounds = Rounds()
-        one_competitor(where, options, "clean", setting(link, seed), "udpcp", rounds)
-        slow += rounds.cpu_s_per_gb
-        progress("run %d of %d, cpu, clean: %.2f s per GB" % (seed, options.runs, slow[-1]))
-    size = max(int(GB * options.scale), 4 * MB)
-    source, fast, rates = where.make_file("%d-bytes" % size, size), [], []
-    for seed in range(1, options.runs + 1):
-        cost, rate = cpu_over_veth(where, source, GB)
-        fast.append(cost)
-        rates.append(rate)
-        progress("run %d of %d, cpu, veth: %.2f s per GB at %.1f Gbit/s" % (seed, options.runs, cost, rate))
+        one_competitor(where, options, link, setting(LINKS[link], seed), "udpcp", rounds)
+        costs += rounds.cpu_s_per_gb
+        progress("run %d of %d, cpu, %s: %.2f s per GB" % (seed, options.runs, link, costs[-1]))
+    return costs
+
+
+def cpu(where, options, name, found, slow=None, fast=None):
+    """slow, fast: CPU seconds per GB over the clean long link and over the LAN, when measured already. Both
+    links are netlab's: its devices have no offloads, so the sender pays for the cutting into packets too, which
+    a network card or veth does for it. What the same costs over veth is told beside."""
+    del name
+    slow = cpu_over_link(where, options, "clean", slow)
+    fast = cpu_over_link(where, options, "lan", fast)
     ratio = median(slow) / median(fast)
-    found.notes.append("sender's CPU per GB: %.2f s over %s, %.2f s over veth at %.1f Gbit/s" % (
-        median(slow), link.title, median(fast), median(rates)))
-    size = size_of(link, options.scale)
+    found.notes.append("sender's CPU per GB: %.2f s over %s, %.2f s over %s" % (
+        median(slow), LINKS["clean"].title, median(fast), LINKS["lan"].title))
+    size = max(int(GB * options.scale), 4 * MB)
     source = where.make_file("%d-bytes" % size, size)
-    lan = Rounds()
-    one_competitor(where, options, "lan", setting(LINKS["lan"], 1), "udpcp", lan)
+    over_veth, rate = cpu_over_veth(where, source, GB)
+    size = size_of(LINKS["clean"], options.scale)
+    source = where.make_file("%d-bytes" % size, size)
     even, _ = cpu_over_veth(where, source, 200 * MB, "--bwlimit", "200Mbit")
-    found.notes.append("sender's CPU per GB, once each: %.2f s over %s (emulated), %.2f s over veth with "
-                       "--bwlimit 200Mbit" % (lan.cpu_s_per_gb[0], LINKS["lan"].title, even))
+    found.notes.append("sender's CPU per GB over veth, once each: %.2f s at %.1f Gbit/s, %.2f s with --bwlimit "
+                       "200Mbit" % (over_veth, rate, even))
     found.judge("sender's CPU per GB, 200 Mbit/s to LAN", "ratio %.2f" % ratio, "at most %.1f" % CPU_RATIO,
                 ratio <= CPU_RATIO)
 
@@ -373,7 +373,10 @@ def measure(where, options, table):
     for name, part in table.items():
         if name not in options.only or part.measure is None:
             continue
-        more = {"slow": all_rounds["clean"].cpu_s_per_gb} if name == "cpu" and "clean" in names else {}
+        more = {}
+        if name == "cpu":
+            more = {key: all_rounds[link].cpu_s_per_gb for key, link in (("slow", "clean"), ("fast", "lan"))
+                    if link in names}
         try:
             part.measure(where, options, name, found, **more)
         except lab.Failed as error:
