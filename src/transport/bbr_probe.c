@@ -17,6 +17,7 @@ enum {
 };
 #define PROBE_WAIT_NS (2 * NS_PER_S)
 #define PROBE_WAIT_SPREAD_NS NS_PER_S
+#define BELIEVED_PART 0.95
 #define MEASURING_GAIN 0.75
 #define PROBE_GAIN 1.25
 
@@ -69,7 +70,9 @@ static void start_up(struct bbr *bbr, const struct bbr_ack *ack) {
   bbr->ack_phase = BBR_ACKS_PROBE_STARTING;
   bbr_start_round(bbr, ack->delivery);
   bbr_reset_full(bbr);
-  bbr->full_bandwidth = ack->sample->rate_bytes_per_s;
+  /* A sample that is low by chance would make the next one look like a faster path. */
+  uint64_t believed = (uint64_t)(BELIEVED_PART * (double)bbr->bandwidth);
+  bbr->full_bandwidth = ack->sample->rate_bytes_per_s > believed ? ack->sample->rate_bytes_per_s : believed;
   bbr_set_state(bbr, ack->now_ns, BBR_PROBE_UP);
   raise_slope(bbr);
 }
