@@ -31,7 +31,7 @@ static const struct {
     [BBR_PROBE_DOWN] = {"down", 0.9, 2, TO(PROBE_CRUISE) | TO(PROBE_REFILL) | TO(PROBE_RTT) | TO(STARTUP)},
     [BBR_PROBE_CRUISE] = {"cruise", 1, 2, TO(PROBE_REFILL) | TO(PROBE_RTT) | TO(STARTUP)},
     [BBR_PROBE_REFILL] = {"refill", 1, 2, TO(PROBE_UP) | TO(PROBE_REFILL) | TO(PROBE_RTT) | TO(STARTUP)},
-    [BBR_PROBE_UP] = {"up", 1.25, 2.25, TO(PROBE_DOWN) | TO(PROBE_RTT) | TO(STARTUP)},
+    [BBR_PROBE_UP] = {"up", 1.25, 1.75, TO(PROBE_DOWN) | TO(PROBE_RTT) | TO(STARTUP)},
     [BBR_PROBE_RTT] = {"probe_rtt", 1, 0.5, TO(PROBE_DOWN) | TO(STARTUP)},
 #undef TO
 };
@@ -158,8 +158,17 @@ static void bound_window(struct bbr *bbr) {
   if (bbr->window > cap) bbr->window = cap;
 }
 
+/* A probe's queue serves late acknowledgements as well, so there the two are not added: a queue of one round
+ * trip must not overflow by it. */
+static uint64_t most_in_flight(const struct bbr *bbr) {
+  uint64_t gained = bbr_bdp(bbr, bbr->bandwidth, bbr->window_gain), extra = bbr_extra_acked(bbr);
+  if (bbr->state != BBR_PROBE_UP) return gained + extra;
+  uint64_t aggregated = bbr_bdp(bbr, bbr->bandwidth, 1) + extra;
+  return gained > aggregated ? gained : aggregated;
+}
+
 static void set_window(struct bbr *bbr, const struct bbr_ack *ack) {
-  uint64_t max = bbr_bdp(bbr, bbr->bandwidth, bbr->window_gain) + bbr_extra_acked(bbr);
+  uint64_t max = most_in_flight(bbr);
   max = with_budgets(bbr, max);
   uint64_t grown = bbr->window + ack->sample->newly_acked;
   if (bbr->full_reached)

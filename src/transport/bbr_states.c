@@ -4,12 +4,15 @@
  * round. A path that delivers ever more is not full; random loss would end the start-up of a fast, long path
  * at a tenth of its rate, with a minute of probes to make up for it. And a probe that finds a quarter more
  * than there was goes on at twice the rate, until it finds no more: at 1.25 ten times the rate takes ten
- * rounds. */
+ * rounds. As long as a probe finds nothing its window is 1.75 times the product instead of 2.25: the rounds
+ * until it gives up would overflow a queue of one round trip each time. */
 #include "transport/bbr_parts.h"
 
 #define FULL_GROWTH 1.25
 #define UP_GAIN 1.25
+#define UP_WINDOW_GAIN 1.75
 #define UP_GAIN_GROWING 2.0
+#define UP_WINDOW_GAIN_GROWING 2.25
 #define PROBE_RTT_DURATION_NS (200 * NS_PER_MS)
 #define PROBE_RTT_WINDOW_GAIN 0.5
 enum { FULL_ROUNDS = 3, DRAIN_ROUNDS = 3, STARTUP_LOSS_RANGES = 6, STARTUP_LOSS_ROUNDS = 2 };
@@ -22,6 +25,11 @@ void bbr_reset_full(struct bbr *bbr) {
   bbr->full_now = false;
 }
 
+static void set_up_gains(struct bbr *bbr, double pacing, double window) {
+  bbr->pacing_gain = pacing;
+  bbr->window_gain = window;
+}
+
 void bbr_check_full(struct bbr *bbr, const struct bbr_ack *ack) {
   const struct rate_sample *sample = ack->sample;
   if (bbr->full_now || !bbr->round_start || sample->stamp.is_app_limited) return;
@@ -29,10 +37,10 @@ void bbr_check_full(struct bbr *bbr, const struct bbr_ack *ack) {
   if ((double)sample->rate_bytes_per_s >= FULL_GROWTH * (double)bbr->full_bandwidth) {
     bbr_reset_full(bbr);
     bbr->full_bandwidth = sample->rate_bytes_per_s;
-    if (bbr->state == BBR_PROBE_UP) bbr->pacing_gain = UP_GAIN_GROWING;
+    if (bbr->state == BBR_PROBE_UP) set_up_gains(bbr, UP_GAIN_GROWING, UP_WINDOW_GAIN_GROWING);
     return;
   }
-  if (bbr->state == BBR_PROBE_UP) bbr->pacing_gain = UP_GAIN;
+  if (bbr->state == BBR_PROBE_UP) set_up_gains(bbr, UP_GAIN, UP_WINDOW_GAIN);
   bbr->full_now = ++bbr->full_count >= FULL_ROUNDS;
   if (bbr->full_now) bbr->full_reached = true;
 }

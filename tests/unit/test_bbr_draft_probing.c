@@ -22,7 +22,8 @@ static bool reaches_up_without_caution(void) {
 static void exiting_probe_up_on_bandwidth_plateau(void) {
   begin_usual();
   CU_ASSERT(reaches(BBR_PROBE_UP, 10 * NS_PER_S)); /* 1 */
-  CU_ASSERT(is_near(bbr->pacing_gain, 1.25, 0.001) && is_near(bbr->window_gain, 2.25, 0.001));
+  CU_ASSERT(is_near(bbr->pacing_gain, 1.25, 0.001) &&
+            is_near(bbr->window_gain, 1.75, 0.001) /* the draft: 2.25, see bbr_states.c */);
   CU_ASSERT(!bbr->full_now && bbr->full_bandwidth > 0);
   uint64_t rounds[4] = {0};
   while (bbr->state == BBR_PROBE_UP && path.now_ns < 1020 * NS_PER_S) {
