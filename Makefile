@@ -62,18 +62,20 @@ PATHS   := $(if $(PATHS_OBJ),$(TOP)/paths)
 NETLAB_OBJ := $(call objects,tools/netlab/*.c)
 NETLAB  := $(if $(NETLAB_OBJ),$(TOP)/netlab)
 LINK_OBJ := $(addprefix $(B)/tools/netlab/,flows.o link.o packet.o)
+BENCH_OBJ := $(call objects,tools/bench_speed/*.c)
+BENCH   := $(patsubst $(B)/tools/bench_speed/%.o,$(B)/bench_%,$(BENCH_OBJ))
 PLAIN_OBJ := $(call objects,tests/plain/*.c)
-TEST_OBJ := $(call objects,tests/*/*.c) $(NETLAB_OBJ)
+TEST_OBJ := $(call objects,tests/*/*.c) $(NETLAB_OBJ) $(BENCH_OBJ)
 SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/bench-paths tools/faults))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps tests check check-quick sim-long paths fuzz $(SCRIPTS) install uninstall clean format help \
+.PHONY: all deps tests check check-quick sim-long paths fuzz bench-memory $(SCRIPTS) install uninstall clean format help \
         deps-build deps-check deps-fuzz fuzz-run $(SCRIPTS:%=deps-%)
 
 all: $(TOP)/udpcp ## build the program (default): build/udpcp
 
-tests: all $(UNIT) $(SIM) $(PATHS) $(NETLAB) $(FUZZ) $(E2E) ## build every test program without running any
+tests: all $(UNIT) $(SIM) $(PATHS) $(NETLAB) $(FUZZ) $(E2E) $(BENCH) ## build every test program without running any
 
 $(B)/udpcp: $(CLI_OBJ) $(LIB)
 $(UNIT): $(B)/%: $(B)/tests/unit/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
@@ -84,6 +86,10 @@ $(B)/sim: $(SIM_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: $(PATHS_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: LDLIBS += -lm
 $(B)/netlab: $(NETLAB_OBJ) $(LIB)
+$(BENCH): $(B)/bench_%: $(B)/tools/bench_speed/%.o
+$(filter-out %/bench_run,$(BENCH)): $(CLI_OBJ) $(LIB) # the whole program, with one thing replaced
+$(B)/bench_memory: LDFLAGS += -Wl,--wrap=bind_source_ops,--wrap=bind_sink_ops
+$(B)/bench_no_offload: LDFLAGS += -Wl,--wrap=udp_open
 $(FUZZ): $(B)/%: $(B)/tests/fuzz/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 ifeq ($(CONFIG),fuzz)
   $(FUZZ): LDFLAGS += -fsanitize=fuzzer
@@ -95,7 +101,7 @@ endif
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '%-4s %s\n' $(1) $(2))
 
-$(B)/udpcp $(B)/sim $(B)/paths $(B)/netlab $(UNIT) $(FUZZ) $(E2E):
+$(B)/udpcp $(B)/sim $(B)/paths $(B)/netlab $(UNIT) $(FUZZ) $(E2E) $(BENCH):
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
@@ -151,6 +157,10 @@ fuzz-run: $(FUZZ)
 
 $(SCRIPTS): %: deps-% all $(NETLAB)
 	@tools/$*
+bench: $(BENCH)
+
+bench-memory: deps-bench all $(BENCH) ## the part of bench without disks: memory to memory, beside iperf3
+	@ONLY=memory tools/bench
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR when given
 	install -D -m 755 $(TOP)/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp

@@ -6,7 +6,6 @@
 
 A command's time is taken around the command itself: from before it is started until it has been reaped.
 """
-import ctypes
 import json
 import os
 import signal
@@ -15,37 +14,10 @@ import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bench_shared.machine import die_with_parent, is_open, widen_tcp  # noqa: E402
+
 READY_LIMIT_S = 20
-SOCKET_BUFFER_MAX = 64 << 20  # of TCP, in these namespaces only: no path of ours needs more
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent():
-    """Whoever started us ends us, even when it was killed and could not say so."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(1)
-
-
-def widen_tcp():
-    """TCP's windows must not be what limits it. Every namespace has these settings of its own."""
-    for name, least in (("tcp_rmem", "4096 131072"), ("tcp_wmem", "4096 16384")):
-        with open("/proc/sys/net/ipv4/" + name, "w") as setting:
-            setting.write("%s %d" % (least, SOCKET_BUFFER_MAX))
-
-
-def is_open(protocol, port):
-    """Whether a local socket of this protocol stands at the port and has no peer."""
-    for path in ("/proc/net/" + protocol, "/proc/net/" + protocol + "6"):
-        if not os.path.exists(path):
-            continue
-        with open(path) as table:
-            for line in list(table)[1:]:
-                local, remote = line.split()[1:3]
-                if int(local.rpartition(":")[2], 16) == port and int(remote.rpartition(":")[2], 16) == 0:
-                    return True
-    return False
 
 
 def start(command, log, **more):

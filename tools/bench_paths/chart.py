@@ -1,24 +1,11 @@
 """One SVG: for each link a bar a competitor, as a share of what the link can carry, and a mark at what is
 asked of the first. Text and shapes only, so that any browser and any viewer shows it."""
-from xml.sax.saxutils import escape
+from bench_shared import svg
+from bench_shared.svg import box, line, text
 
 COLOURS = ["#1f6fb4", "#9aa5b1", "#cfd6dd"]
 LABEL_X, BAR_X, BAR_WIDTH, WIDTH = 330, 350, 480, 900
 BAR_HEIGHT, GROUP_GAP, TOP = 15, 18, 90
-
-
-def text(x, y, words, anchor="start", size=13, colour="#222", weight="normal"):
-    return '<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="%s" font-weight="%s">%s</text>' % (
-        x, y, anchor, size, colour, weight, escape(words))
-
-
-def box(x, y, width, height, colour):
-    return '<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>' % (x, y, width, height, colour)
-
-
-def line(x1, y1, x2, y2, colour, width):
-    return '<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="%.1f"/>' % (
-        x1, y1, x2, y2, colour, width)
 
 
 def group(y, title, least, shares):
@@ -42,10 +29,7 @@ def write(path, bars, names):
     """bars: (title, share asked of the first, [share or None]) each."""
     group_height = BAR_HEIGHT * len(names) + GROUP_GAP
     bottom = TOP + group_height * len(bars)
-    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" '
-           'font-family="sans-serif">' % (WIDTH, bottom + 40, WIDTH, bottom + 40),
-           box(0, 0, WIDTH, bottom + 40, "#fff"),
-           text(24, 32, "Share of what the link can carry, in payload", size=18, weight="bold")]
+    out = [text(24, 32, "Share of what the link can carry, in payload", size=18, weight="bold")]
     x = 24
     for name, colour in zip(names, COLOURS):
         out += [box(x, 49, 14, 14, colour), text(x + 20, 61, name)]
@@ -57,6 +41,4 @@ def write(path, bars, names):
                 text(at, bottom + 14, "%d%%" % percent, "middle", 11, "#666")]
     for i, (title, least, shares) in enumerate(bars):
         out += group(TOP + i * group_height, title, least, shares)
-    out.append("</svg>")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(out) + "\n")
+    svg.write(path, WIDTH, bottom + 40, out)

@@ -4,9 +4,9 @@ A part that cannot be measured becomes a missed verdict with the reason; the oth
 """
 import collections
 import os
-import statistics
-import sys
-import time
+
+from bench_shared.machine import median, progress
+from bench_shared.report import Found
 
 from . import lab
 
@@ -58,20 +58,6 @@ SMALL_LINK = "--rate 200Mbit --delay 50ms".split()
 SMALL_RTT_S = 0.1
 
 Part = collections.namedtuple("Part", "title measure")
-Verdict = collections.namedtuple("Verdict", "what figure bound is_met trouble")
-
-
-class Found:
-    """What goes into the report."""
-
-    def __init__(self):
-        self.tables, self.notes, self.verdicts, self.bars = [], [], [], []
-
-    def judge(self, what, figure, bound, is_met, trouble=""):
-        self.verdicts.append(Verdict(what, figure, bound, bool(is_met), trouble))
-
-    def fail(self, what, error):
-        self.judge(what, "no figure", "", False, "    %s" % error)
 
 
 def parts():
@@ -94,17 +80,9 @@ def room_bytes(options):
     return int(max(GB * options.scale, 4 * MB) * 3.3) + 50 * MB
 
 
-def progress(text):
-    print("%s  %s" % (time.strftime("%H:%M:%S"), text), file=sys.stderr, flush=True)
-
-
 def can_bbr():
     with open("/proc/sys/net/ipv4/tcp_available_congestion_control") as names:
         return "bbr" in names.read().split()
-
-
-def median(values):
-    return statistics.median(values) if values else None
 
 
 # ---- whole sends, and TCP over the very same link ----

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 
-from .agent import die_with_parent
+from bench_shared.machine import ROOT, Failed, die_with_parent, room_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
 UDPCP = os.path.join(ROOT, "build", "udpcp")
 NETLAB = os.path.join(ROOT, "build", "netlab")
 AGENT = [sys.executable, "-B", os.path.join(HERE, "agent.py")]
@@ -25,25 +24,11 @@ TCP_PORT = 5201
 TAIL_LINES = 12  # of what a failed command said
 
 
-class Failed(Exception):
-    """A measurement that gave no figure; the text says why, with what the commands said."""
-
-
 class Seen:
     """What one measurement showed: a dict for each client, the link's counts, and what everybody said."""
 
     def __init__(self, results, stats, flows, logs):
         self.results, self.stats, self.flows, self.logs = results, stats, flows, logs
-
-
-def room_for(size_bytes):
-    """A folder in memory where there is one with so much room, else the usual one for temporary files."""
-    for parent in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")):
-        if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
-            continue
-        if shutil.disk_usage(parent).free >= size_bytes:
-            return parent
-    raise Failed("no room for %d MB in /dev/shm or in TMPDIR" % (size_bytes // 1000000))
 
 
 def counts_of(line):
