@@ -58,13 +58,14 @@ def removed_meanwhile(inbox, count, transfer):
 
 def size_growth(where, options, found):
     each = max(int(GIB * options.scale), 8 << 20)
-    where.need_memory(4 * each)
+    where.need_memory(4 * each + lab.WARM_MORE_BYTES)
     folder = where.memory("names")
     os.mkdir(folder)
     sources = [os.path.join(folder, "name%02d" % i) for i in range(NAMES)]
     where.make_file(sources[0], each)
     for source in sources[1:]:
         os.link(sources[0], source)
+    where.keep_warm(3 * each)
     singles, wholes = [], []
     where.transfer(peers.udpcp("udpcp", sources[0], where.inbox(where.memory())), LONG_LIMIT_S)
     for turn in range(1, min(options.runs, MANY_RUNS) + 1):
@@ -109,6 +110,7 @@ def file_growth(where, options, found):
     where.need_memory(many * 30000)
     trees = [where.make_tree(where.memory(name), count, works.log_size)
              for name, count in (("few", few), ("many", many))]
+    where.keep_warm(many * 10000)
     taken = [tree_runs(where, tree, runs) for tree in trees]
     few_s, many_s = (median([t.seconds for t in part]) for part in taken)
     works.judge_ratio(found, "time a file, 200,000 / 20,000", many_s / many, few_s / few, FILES_BOUND)

@@ -20,8 +20,8 @@ def conditions(options):
              "seconds: the whole sending command, until the last byte is at its place; the receiving end runs "
              "already",
              "CPU: user + system seconds of an end, daemons from their start; MB: peak of its largest process",
-             "what arrived in one run is removed just before the next, so that all write into memory that was "
-             "in use until then",
+             "all receive into the same memory, touched before the first round, kept and freed just before "
+             "each run",
              "uftp: an eighth of the work, its own report of the transfer alone, times 8; iperf3: its own report"]
     if options.scale != 1:
         lines.append("SCALED to %g: a trial of the tool, its verdicts mean nothing, titles tell the full size"

@@ -5,6 +5,7 @@ nothing can be left behind, however the measurement ends. The sender's end is wh
 is one namespace further. Every command is run by bench_run (run.c), which tells what it took.
 """
 import collections
+import ctypes
 import filecmp
 import json
 import os
@@ -21,7 +22,11 @@ SENDER, RECEIVER = "10.77.0.2", "10.77.0.1"
 DEVICES = {"sender": "here", "receiver": "there"}
 READY_LIMIT_S = 20
 TAIL_LINES = 12  # of what a failed command said
+PUNCH_HOLE_KEEP_SIZE = 3  # of fallocate
+WARM_MORE_BYTES = 256 << 20  # what is in flight, and what others on the machine take
 MB, GIB = 10**6, 1 << 30
+LIBC = ctypes.CDLL(None)
+LIBC.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
 OFFLOADS = ("tso", "gso", "gro", "tx-udp-segmentation")
 
 # What one transfer took. end: (CPU seconds, bytes of its largest process)
@@ -31,16 +36,17 @@ Usage = collections.namedtuple("Usage", "status begin_s end_s cpu_s peak_bytes")
 
 
 class Command:
-    """One command under way at one end."""
+    """One command under way at one end; gate: a pipe whose end lets it begin."""
 
-    def __init__(self, where, end, argv, more=None):
+    def __init__(self, where, end, argv, more=None, gate=None):
         where.count += 1
         self.where, self.name = where, os.path.basename(argv[0])
         self.log, self.result = where.path("log%d" % where.count), where.path("result%d" % where.count)
-        argv = [RUN] + (["-n", where.far_side] if end == "receiver" else []) + [self.result] + argv
+        options = (["-n", where.far_side] if end == "receiver" else []) + (["-w"] if gate else [])
+        argv = [RUN] + options + [self.result] + argv
         environment = dict(where.environment, XDG_CONFIG_HOME=where.path("config-" + end), **(more or {}))
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.process = subprocess.Popen(argv, stdin=gate or subprocess.DEVNULL, stdout=out, stderr=out,
                                             cwd=where.work, env=environment)
         where.running.add(self)
 
@@ -180,6 +186,19 @@ class Lab:
             with open(os.path.join(folder, "%03d" % (i % 200)), "wb") as out:
                 out.write(pool[start:start + size])
         return path
+
+    def keep_warm(self, size_bytes):
+        """Memory for so much that is received, the same again and again. Where the machine is a virtual one,
+        large pieces of memory that nobody uses go back to its host within seconds, and whoever writes there
+        next pays for fetching them. So here memory is in small pieces that are too small to be given back and
+        that the kernel prefers: the holes of a file of which every 64th page stays."""
+        page = os.sysconf("SC_PAGE_SIZE")
+        piece, size_bytes = 64 * page, size_bytes + WARM_MORE_BYTES
+        with open(self.memory("pool"), "wb") as pool:
+            os.posix_fallocate(pool.fileno(), 0, size_bytes)
+            for at in range(page, size_bytes, piece):
+                if LIBC.fallocate(pool.fileno(), PUNCH_HOLE_KEEP_SIZE, at, piece - page) != 0:
+                    raise Failed("cannot punch a hole into a file in memory")
 
     def need_memory(self, size_bytes):
         with open("/proc/meminfo") as table:

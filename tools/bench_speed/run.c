@@ -1,10 +1,11 @@
-/* Runs one command and says exactly what it took: bench_run [-n NETNS] RESULT COMMAND [ARGUMENT...]
+/* Runs one command and says exactly what it took: bench_run [-n NETNS] [-w] RESULT COMMAND [ARGUMENT...]
  *
  * What is measured is the command and all that descends from it, also what a daemon left behind: this process
  * is their reaper, so the kernel adds up their CPU time and knows the largest of them. It is small itself,
  * because a child's peak memory is never told as less than that of whoever forked it. Begin and end are taken
  * around the command alone, by a clock that all namespaces share.
  *
+ * With -w it begins when its standard input ends: so many can begin in the same moment.
  * SIGTERM ends it: the sessions of a daemon may finish for a moment, then the command is asked to leave, then
  * all that is left is killed. RESULT gets one line: status (128 + N for signal N), begin ns, end ns, CPU us,
  * largest process KiB. */
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,12 +97,14 @@ static int enter(const char *path) {
 
 int main(int argc, char **argv) {
   sigset_t signals, before;
-  if (argc > 2 && strcmp(argv[1], "-n") == 0) {
-    if (enter(argv[2])) return USAGE;
-    argv += 2, argc -= 2;
+  bool waits = false;
+  for (int option; (option = getopt(argc, argv, "+n:w")) != -1;) {
+    if (option == '?' || (option == 'n' && enter(optarg))) return USAGE;
+    waits = waits || option == 'w';
   }
-  if (argc < 3) {
-    fprintf(stderr, "usage: bench_run [-n NETNS] RESULT COMMAND [ARGUMENT...]\n");
+  argv += optind, argc -= optind;
+  if (argc < 2) {
+    fprintf(stderr, "usage: bench_run [-n NETNS] [-w] RESULT COMMAND [ARGUMENT...]\n");
     return USAGE;
   }
   sigemptyset(&signals);
@@ -108,9 +112,11 @@ int main(int argc, char **argv) {
   sigaddset(&signals, SIGCHLD);
   sigprocmask(SIG_BLOCK, &signals, &before);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (char byte; waits && read(STDIN_FILENO, &byte, 1) > 0;)
+    ;
   long long begin_ns = now_ns();
   pid_t command = fork();
-  if (command == 0) start(argv + 2, &before);
+  if (command == 0) start(argv + 1, &before);
   if (command < 0) return perror("fork"), USAGE;
   int status = run(command, &signals);
   long long end_ns = now_ns();
@@ -119,8 +125,8 @@ int main(int argc, char **argv) {
   getrusage(RUSAGE_CHILDREN, &all);
   long long cpu_us =
       (all.ru_utime.tv_sec + all.ru_stime.tv_sec) * 1000000LL + all.ru_utime.tv_usec + all.ru_stime.tv_usec;
-  FILE *result = fopen(argv[1], "w");
-  if (!result) return perror(argv[1]), USAGE;
+  FILE *result = fopen(argv[0], "w");
+  if (!result) return perror(argv[0]), USAGE;
   fprintf(result, "%d %lld %lld %lld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           begin_ns, end_ns, cpu_us, all.ru_maxrss);
   return fclose(result) != 0;

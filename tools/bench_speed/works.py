@@ -177,9 +177,10 @@ def uftp_seconds(said):
 
 def big(where, options, found):
     size = big_bytes(options)
-    where.need_memory(2 * size + size // UFTP_PART)
+    where.need_memory(2 * size + size // UFTP_PART + lab.WARM_MORE_BYTES)
     source = where.make_file(where.memory("big"), size)
     part = where.make_file(where.memory("part"), size // UFTP_PART)
+    where.keep_warm(size)
 
     def competitors(inbox):
         return [peers.udpcp("udpcp checksum", source, inbox, "--protect", "checksum"),
@@ -191,7 +192,6 @@ def big(where, options, found):
                 peers.cp("cp", source, inbox),
                 peers.iperf3("iperf3 TCP", size)]
 
-    where.transfer(peers.cp("cp", source, where.inbox(where.memory())), LIMIT_S)  # touches the memory first
     own_words = {"iperf3 TCP": lambda said: size / lab.iperf_bytes_per_s(said), "uftp": uftp_seconds}
     title = "2 GiB tmpfs to tmpfs"
     rounds = compete(where, title, competitors, where.memory(), options.runs, same_file(source), own_words)
@@ -231,6 +231,7 @@ def files(where, options, found):
     count = max(int(FILES * options.scale), 200)
     where.need_memory(count * 30000)
     tree = where.make_tree(where.memory("tree"), count, log_size)
+    where.keep_warm(count * 10000)
 
     def competitors(inbox):
         return [peers.udpcp("udpcp", tree + "/", inbox),
@@ -290,6 +291,7 @@ def plain(where, options, found):
     size = max(big_bytes(options) // 4, 8 << 20)
     where.need_memory(2 * size)
     source = where.make_file(where.memory("plain"), size)
+    where.keep_warm(size)
 
     def competitors(inbox):
         return [peers.udpcp("udpcp checksum", source, inbox, "--protect", "checksum",
