@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "udpcp/cursor.h"
+
 /* ---- errors: local failures only; what a peer did wrong is a close code (proto/wire.md section 7) ---- */
 enum error {
   ERR_NONE = 0,
@@ -42,32 +44,6 @@ enum error {
 const char *error_text(int error);
 /* Translates errno; to be called on the line of the failed call. Never returns ERR_NONE. */
 int error_from_errno(int errno_value);
-
-/* ---- cursor: reading and writing within bounds; a step too far fails, sticks, and yields zeros ---- */
-struct reader {
-  const uint8_t *at, *end;
-  bool failed;
-};
-struct writer {
-  uint8_t *start, *at, *end;
-  bool failed;
-};
-
-void reader_init(struct reader *reader, const void *bytes, size_t size);
-size_t reader_left(const struct reader *reader);
-uint8_t read_u8(struct reader *reader);
-uint32_t read_u32(struct reader *reader); /* big-endian, as everything on the wire */
-uint64_t read_u64(struct reader *reader);
-/* The next `size` bytes in place, NULL (and failed) when fewer are left. */
-const uint8_t *read_bytes(struct reader *reader, size_t size);
-
-void writer_init(struct writer *writer, void *bytes, size_t size);
-size_t writer_left(const struct writer *writer);
-size_t writer_used(const struct writer *writer);
-void write_u8(struct writer *writer, uint8_t value);
-void write_u32(struct writer *writer, uint32_t value);
-void write_u64(struct writer *writer, uint64_t value);
-void write_bytes(struct writer *writer, const void *bytes, size_t size);
 
 /* ---- ranges: a set of disjoint half-open intervals of 64-bit numbers, ascending ---- */
 struct range {

@@ -90,16 +90,10 @@ size_t protection_tag_size(enum protection_suite suite) {
 
 /* ---- tags and nonces ---- */
 
-static void write_number(uint8_t bytes[8], uint64_t number) {
-  struct writer writer;
-  writer_init(&writer, bytes, 8);
-  write_u64(&writer, number);
-}
-
 static void nonce_of(const struct packet_keys *keys, uint64_t number, uint8_t nonce[NONCE_BYTES]) {
   uint8_t bytes[8];
   assert(number <= PACKET_NUMBER_MAX);
-  write_number(bytes, number);
+  store_u64(bytes, number);
   memcpy(nonce, keys->iv, NONCE_BYTES);
   for (unsigned i = 0; i < sizeof(bytes); i++)
     nonce[NONCE_BYTES - sizeof(bytes) + i] ^= bytes[i];
@@ -109,7 +103,7 @@ static void mac_of(const struct packet_keys *keys, uint64_t number, const uint8_
                    const uint8_t *payload, size_t size, uint8_t tag[DIGEST_BYTES]) {
   uint8_t bytes[8];
   assert(number <= PACKET_NUMBER_MAX);
-  write_number(bytes, number);
+  store_u64(bytes, number);
   int error = gnutls_hmac(keys->mac, bytes, sizeof(bytes));
   if (error == 0 && header_size > 0) error = gnutls_hmac(keys->mac, header, header_size);
   if (error == 0 && size > 0) error = gnutls_hmac(keys->mac, payload, size);
@@ -119,7 +113,7 @@ static void mac_of(const struct packet_keys *keys, uint64_t number, const uint8_
 
 static void checksum_of(const struct packet_keys *keys, const uint8_t *header, size_t header_size,
                         const uint8_t *payload, size_t size, uint8_t tag[CHECKSUM_BYTES]) {
-  write_number(tag, hash_64_of_two(header, header_size, payload, size) ^ keys->salt);
+  store_u64(tag, hash_64_of_two(header, header_size, payload, size) ^ keys->salt);
 }
 
 /* ---- packets ---- */
