@@ -345,48 +345,55 @@ static void take_back_address(struct conn *conn, uint64_t now_ns, const struct a
     path_on_new_address(&conn->path, now_ns, from, 0);
 }
 
-/* NULL, or why nothing was made of it. */
+/* `packet`: what stands in front of the payload, NULL when that is malformed. Returns NULL, or why nothing
+ * was made of it. */
 static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struct address *from,
-                                 uint8_t *bytes, size_t size) {
-  struct packet packet;
+                                 struct packet *packet, uint8_t *bytes, size_t size) {
   struct arrival arrival = {.now_ns = now_ns, .mark = from->ecn & ECN_CE};
   conn->stats.bytes_received += size;
   bool same_address = address_equal(from, &conn->path.peer);
   if (same_address) path_on_received(&conn->path, size);
   if (conn->state == CONN_DRAINING) return "closed";
   if (conn->role == ROLE_CLIENT && !same_address) return "address";
-  if (packet_read(&packet, bytes, size) != 0 || !is_for_us(conn, &packet)) return "malformed";
-  if (packet.type == PACKET_RETRY && packet.version == WIRE_VERSION) on_retry(conn, &packet, bytes, size);
-  if (packet.type == PACKET_VERSIONS) on_versions(conn, now_ns, &packet, bytes, size);
-  if (packet.type == PACKET_RETRY || packet.type == PACKET_VERSIONS) return NULL;
-  if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return "level";
-  if (!is_from_peer(conn, &packet)) return "source id";
+  if (!packet || !is_for_us(conn, packet)) return "malformed";
+  if (packet->type == PACKET_RETRY && packet->version == WIRE_VERSION) on_retry(conn, packet, bytes, size);
+  if (packet->type == PACKET_VERSIONS) on_versions(conn, now_ns, packet, bytes, size);
+  if (packet->type == PACKET_RETRY || packet->type == PACKET_VERSIONS) return NULL;
+  if (!level_of(conn, packet, &arrival.level) || packet->header_size == 0) return "level";
+  if (!is_from_peer(conn, packet)) return "source id";
   if (arrival.level == LEVEL_DATA && conn->state == CONN_HANDSHAKE)
     return "early"; /* overtook the handshake: comes again */
 
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
-  packet.number = expand_number(acks, packet.number);
-  uint8_t *payload = bytes + packet.header_size;
-  if (!is_authentic(conn, &arrival, &packet, bytes, payload)) {
+  packet->number = expand_number(acks, packet->number);
+  uint8_t *payload = bytes + packet->header_size;
+  if (!is_authentic(conn, &arrival, packet, bytes, payload)) {
     conn->stats.packets_refused++;
     return "authentication";
   }
-  if (ack_tracker_is_duplicate(acks, packet.number)) {
-    if (arrival.level == LEVEL_DATA && packet.number == acks->largest) take_back_address(conn, now_ns, from);
+  if (ack_tracker_is_duplicate(acks, packet->number)) {
+    if (arrival.level == LEVEL_DATA && packet->number == acks->largest) take_back_address(conn, now_ns, from);
     conn->stats.packets_duplicate++;
     return "duplicate";
   }
   size_t tag_bytes = conn->crypto.ops->tag_size(conn->crypto.state, arrival.level);
-  assert(packet.payload_size >= tag_bytes && "open has refused anything shorter");
-  return process(conn, &arrival, &packet, from, payload, packet.payload_size - tag_bytes);
+  assert(packet->payload_size >= tag_bytes && "open has refused anything shorter");
+  return process(conn, &arrival, packet, from, payload, packet->payload_size - tag_bytes);
+}
+
+void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *from, struct packet *packet,
+                    uint8_t *bytes, size_t size) {
+  const char *dropped = take_datagram(conn, now_ns, from, packet, bytes, size);
+  if (!conn->observed.trace) return;
+  if (dropped) observe_dropped(conn, now_ns, size, dropped);
+  observe_changes(conn, now_ns);
 }
 
 void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                       size_t size) {
-  const char *dropped = take_datagram(conn, now_ns, from, bytes, size);
-  if (!conn->observed.trace) return;
-  if (dropped) observe_dropped(conn, now_ns, size, dropped);
-  observe_changes(conn, now_ns);
+  struct packet packet;
+  bool is_read = packet_read(&packet, bytes, size) == 0;
+  conn_on_packet(conn, now_ns, from, is_read ? &packet : NULL, bytes, size);
 }
 
 void conn_on_send_failed(struct conn *conn, uint64_t now_ns, size_t size) {
