@@ -5,6 +5,8 @@
 #ifndef UDPCP_WIRE_H
 #define UDPCP_WIRE_H
 
+#include <string.h>
+
 #include "udpcp/base.h"
 
 enum {
@@ -34,7 +36,9 @@ size_t varint_size(uint64_t value);
 struct cid {
   uint8_t bytes[CID_BYTES];
 };
-bool cid_equal(const struct cid *a, const struct cid *b);
+static inline bool cid_equal(const struct cid *a, const struct cid *b) {
+  return memcmp(a->bytes, b->bytes, CID_BYTES) == 0;
+}
 
 enum packet_type {
   PACKET_INITIAL = 0,   /* long header */
