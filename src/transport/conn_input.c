@@ -12,7 +12,7 @@ struct arrival {
   uint64_t now_ns;
   enum crypto_level level;
   enum ecn_mark mark;
-  bool eliciting;
+  bool eliciting, same_address; /* from where the peer is known to be */
 };
 
 /* 0; ERR_AGAIN: forget the packet as if it had been lost. A fault of the peer ends in conn_fail. */
@@ -266,7 +266,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
     conn->versions_at_ns = TIME_NEVER;
     return;
   }
-  bool same_address = address_equal(from, &conn->path.peer);
+  bool same_address = arrival->same_address;
   /* The id we chose came back from where we had sent it. */
   if (same_address && !conn->path.validated && conn->path.is_first &&
       cid_equal(&packet->destination, &conn->local_cid))
@@ -330,12 +330,14 @@ static bool is_authentic(struct conn *conn, const struct arrival *arrival, const
   int error = ops->open(conn->crypto.state, arrival->level, packet->key_phase, packet->number, bytes,
                         packet->header_size, payload, packet->payload_size, payload);
   if (arrival->level != LEVEL_DATA) return error == 0;
-  if (error)
+  if (error) {
     key_update_on_refused(&conn->keys);
-  else
-    key_update_on_peer_phase(&conn->keys, ops->recv_phase(conn->crypto.state), arrival->now_ns,
-                             conn_probe_timeout_ns(conn));
-  return error == 0;
+    return false;
+  }
+  uint64_t phase = ops->recv_phase(conn->crypto.state);
+  if (phase != conn->keys.recv_phase)
+    key_update_on_peer_phase(&conn->keys, phase, arrival->now_ns, conn_probe_timeout_ns(conn));
+  return true;
 }
 
 /* The newest packet came again, and from the address that was known to be the peer's: what came first was a
@@ -351,7 +353,7 @@ static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struc
                                  struct packet *packet, uint8_t *bytes, size_t size) {
   struct arrival arrival = {.now_ns = now_ns, .mark = from->ecn & ECN_CE};
   conn->stats.bytes_received += size;
-  bool same_address = address_equal(from, &conn->path.peer);
+  bool same_address = arrival.same_address = address_equal(from, &conn->path.peer);
   if (same_address) path_on_received(&conn->path, size);
   if (conn->state == CONN_DRAINING) return "closed";
   if (conn->role == ROLE_CLIENT && !same_address) return "address";
