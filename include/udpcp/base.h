@@ -6,6 +6,7 @@
 #ifndef UDPCP_BASE_H
 #define UDPCP_BASE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,7 +72,10 @@ struct pool;
 
 /* Capacity in bytes of a class: (1024 << class) + 32, so that 256 KiB of data and a trailer fit the last one.
  */
-size_t pool_class_bytes(unsigned size_class);
+static inline size_t pool_class_bytes(unsigned size_class) {
+  assert(size_class < POOL_CLASSES);
+  return ((size_t)POOL_CLASS_BYTES_MIN << size_class) + POOL_TRAILER_BYTES;
+}
 /* The smallest class that holds `size` bytes; POOL_CLASSES when none does. */
 unsigned pool_class_of(size_t size);
 /* NULL when out of memory. Takes no memory for buffers until they are asked for. */

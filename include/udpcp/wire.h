@@ -5,6 +5,7 @@
 #ifndef UDPCP_WIRE_H
 #define UDPCP_WIRE_H
 
+#include <assert.h>
 #include <string.h>
 
 #include "udpcp/base.h"
@@ -30,7 +31,10 @@ enum {
 /* ---- varint: RFC 9000 section 16 ---- */
 uint64_t read_varint(struct reader *reader);
 void write_varint(struct writer *writer, uint64_t value); /* value <= VARINT_MAX, asserted */
-size_t varint_size(uint64_t value);
+static inline size_t varint_size(uint64_t value) {
+  assert(value <= VARINT_MAX);
+  return value < 1u << 6 ? 1 : value < 1u << 14 ? 2 : value < 1u << 30 ? 4 : 8;
+}
 
 /* ---- packets: proto/wire.md sections 2 to 4 ---- */
 struct cid {

@@ -152,7 +152,6 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
                          struct sent_packet *packet, uint64_t number) {
   struct space *space = &conn->spaces[level];
   if (packet->flags & SENT_HAS_ACK) ack_tracker_on_acked(&space->acks, packet->ack_largest);
-  if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, number);
   if (packet->state == SENT_LOST || packet->state == SENT_RESENT) {
     if (conn->observed.trace) observe_found(conn, now_ns, level, packet, number);
     on_spurious(conn, now_ns, level, number);
@@ -179,6 +178,7 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
                     struct congestion_ack *event, struct rate_sample *sample) {
   struct sent_packets *sent = &conn->spaces[level].sent;
   if (conn->observed.trace) observe_acked(conn, event->now_ns, level, run);
+  if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, run->end - 1);
   bool samples = level == LEVEL_DATA && conn->congestion.ops->samples_rate;
   for (uint64_t number = run->first; number < run->end; number++) {
     struct sent_packet *packet = sent_packets_find(sent, number);

@@ -39,8 +39,3 @@ void write_varint(struct writer *writer, uint64_t value) {
     store_u64(bytes, 0xc000000000000000 | value);
   }
 }
-
-size_t varint_size(uint64_t value) {
-  assert(value <= VARINT_MAX);
-  return value < 1u << 6 ? 1 : value < 1u << 14 ? 2 : value < 1u << 30 ? 4 : 8;
-}
