@@ -145,7 +145,8 @@ static bool put_frame(struct build *build, const struct frame *frame, unsigned f
 static void put_ack(struct build *build, struct conn *conn) {
   const struct ack_tracker *acks = &conn->spaces[build->level].acks;
   if (!ack_tracker_has_news(acks)) return;
-  struct frame frame = {.type = FRAME_ACK};
+  struct frame frame; /* not cleared: ack_tracker_fill sets all there is of it */
+  frame.type = FRAME_ACK;
   for (uint32_t ranges_max = ACK_RANGES_MAX; ranges_max > 0; ranges_max /= 2) {
     ack_tracker_fill(acks, build->record.sent_ns, ranges_max, &frame.ack);
     if (!put_frame(build, &frame, SENT_HAS_ACK)) continue;
@@ -208,25 +209,32 @@ static bool wants_ack_of_acks(const struct conn *conn, uint64_t now_ns) {
          now_ns - space->sent.last_eliciting_ns > conn->rtt.smoothed_ns;
 }
 
+/* Each frame is made only where it is wanted: with its room for ACK ranges it is large to clear. */
 static void put_signals(struct build *build, struct conn *conn, uint64_t now_ns) {
-  struct frame frame = {.type = FRAME_READY};
-  if (conn->ready_pending && put_frame(build, &frame, SENT_READY | SENT_ELICITING))
+  if (conn->ready_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_READY}, SENT_READY | SENT_ELICITING))
     conn->ready_pending = false;
-  frame = (struct frame){.type = FRAME_MAX_DATA, .max_data = conn->blocks_in.granted};
-  if (conn->max_data_pending && put_frame(build, &frame, SENT_MAX_DATA | SENT_ELICITING))
+  if (conn->max_data_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_MAX_DATA, .max_data = conn->blocks_in.granted},
+                SENT_MAX_DATA | SENT_ELICITING))
     conn->max_data_pending = false;
-  frame = (struct frame){.type = FRAME_ACK_FREQUENCY,
-                         .ack_frequency = {conn->ack_packets_told, conn->ack_delay_told_ns / NS_PER_US}};
-  if (conn->ack_frequency_pending && put_frame(build, &frame, SENT_ACK_FREQUENCY | SENT_ELICITING))
+  if (conn->ack_frequency_pending &&
+      put_frame(
+          build,
+          &(struct frame){.type = FRAME_ACK_FREQUENCY,
+                          .ack_frequency = {conn->ack_packets_told, conn->ack_delay_told_ns / NS_PER_US}},
+          SENT_ACK_FREQUENCY | SENT_ELICITING))
     conn->ack_frequency_pending = false;
-  frame = (struct frame){.type = FRAME_PATH_RESPONSE, .path = conn->path.response};
-  if (conn->path.response_pending && put_frame(build, &frame, SENT_ELICITING))
+  if (conn->path.response_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_PATH_RESPONSE, .path = conn->path.response},
+                SENT_ELICITING))
     conn->path.response_pending = false;
-  frame = (struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge};
-  if (challenge_is_due(conn, now_ns) && put_frame(build, &frame, SENT_ELICITING))
+  if (challenge_is_due(conn, now_ns) &&
+      put_frame(build, &(struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge},
+                SENT_ELICITING))
     path_on_challenge_sent(&conn->path, now_ns, conn_probe_timeout_ns(conn));
-  frame = (struct frame){.type = FRAME_PING};
-  if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) && put_frame(build, &frame, SENT_ELICITING))
+  if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) &&
+      put_frame(build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING))
     conn->ping_pending = false;
 }
 

@@ -331,9 +331,10 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   for (uint32_t i = 0; i < ack->range_count; i++) {
     uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
     struct range run;
-    for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end)
+    bool is_new = i == 0; /* of the others most were said before */
+    for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end, is_new = true)
       ack_run(conn, level, &run, &event, &sample);
-    sent_packets_remember(&space->sent, ack->ranges[i].first, end);
+    if (is_new) sent_packets_remember(&space->sent, ack->ranges[i].first, end);
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;

@@ -61,7 +61,7 @@ static enum machine_end me;
 static int batons[2][2]; /* a pipe each: whoever reads a byte from its own may run */
 static uint64_t now_ns = NS_PER_S;
 static unsigned loss_permille;
-static struct prng losses;
+static uint64_t losses = 1; /* a linear congruence, so that it counts as the machine's */
 static pid_t child;
 static struct udp the_udp;
 static struct wait the_wait;
@@ -85,7 +85,6 @@ enum machine_end machine_start(unsigned loss) {
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED || pipe(batons[0]) != 0 || pipe(batons[1]) != 0) abort();
   loss_permille = loss;
-  prng_seed(&losses, 1);
   shared->wake_ns[END_SENDER] = shared->wake_ns[END_RECEIVER] = now_ns;
   the_worker.end = &the_worker.first;
   child = fork();
@@ -146,7 +145,8 @@ static void fill(struct slot *slot, const struct train *train) {
   slot->ecn = train->peer.ecn;
   for (size_t at = 0; at < train->size; at += train->segment) {
     size_t size = train->size - at < train->segment ? train->size - at : train->segment;
-    if (me == END_SENDER && loss_permille > 0 && prng_below(&losses, 1000) < loss_permille) continue;
+    losses = losses * 6364136223846793005 + 1;
+    if (me == END_SENDER && (losses >> 33) % 1000 < loss_permille) continue;
     memcpy(slot->bytes + slot->size, train->bytes + at, size);
     slot->size += size;
   }
