@@ -61,6 +61,8 @@ PATHS_OBJ := $(call objects,tests/paths/*.c)
 PATHS   := $(if $(PATHS_OBJ),$(TOP)/paths)
 NETLAB_OBJ := $(call objects,tools/netlab/*.c)
 NETLAB  := $(if $(NETLAB_OBJ),$(TOP)/netlab)
+INSN_OBJ := $(call objects,tests/insn/*.c)
+INSN    := $(if $(INSN_OBJ),$(TOP)/insn)
 LINK_OBJ := $(addprefix $(B)/tools/netlab/,flows.o link.o packet.o)
 BENCH_OBJ := $(call objects,tools/bench_speed/*.c)
 BENCH   := $(patsubst $(B)/tools/bench_speed/%.o,$(B)/bench_%,$(BENCH_OBJ))
@@ -70,12 +72,12 @@ SCRIPTS := $(notdir $(wildcard tools/demo tools/bench tools/bench-paths tools/fa
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps tests check check-quick sim-long paths fuzz bench-memory $(SCRIPTS) install uninstall clean format help \
+.PHONY: all deps tests check check-quick sim-long paths bench-insn fuzz bench-memory $(SCRIPTS) install uninstall clean format help \
         deps-build deps-check deps-fuzz fuzz-run $(SCRIPTS:%=deps-%)
 
 all: $(TOP)/udpcp ## build the program (default): build/udpcp
 
-tests: all $(UNIT) $(SIM) $(PATHS) $(NETLAB) $(FUZZ) $(E2E) $(BENCH) ## build every test program without running any
+tests: all $(UNIT) $(SIM) $(PATHS) $(INSN) $(NETLAB) $(FUZZ) $(E2E) $(BENCH) ## build every test program without running any
 
 $(B)/udpcp: $(CLI_OBJ) $(LIB)
 $(UNIT): $(B)/%: $(B)/tests/unit/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
@@ -85,6 +87,7 @@ $(E2E): $(B)/e2e/%: $(B)/tests/e2e/%.o $(LIB) # peers that break rules, for the 
 $(B)/sim: $(SIM_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: $(PATHS_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: LDLIBS += -lm
+$(B)/insn: $(INSN_OBJ) $(CLI_LIB) $(LIB)
 $(B)/netlab: $(NETLAB_OBJ) $(LIB)
 $(BENCH): $(B)/bench_%: $(B)/tools/bench_speed/%.o
 $(filter-out %/bench_run,$(BENCH)): $(CLI_OBJ) $(LIB) # the whole program, with one thing replaced
@@ -101,12 +104,12 @@ endif
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '%-4s %s\n' $(1) $(2))
 
-$(B)/udpcp $(B)/sim $(B)/paths $(B)/netlab $(UNIT) $(FUZZ) $(E2E) $(BENCH):
+$(B)/udpcp $(B)/sim $(B)/paths $(B)/insn $(B)/netlab $(UNIT) $(FUZZ) $(E2E) $(BENCH):
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-build/udpcp build/sim build/paths build/netlab: build/%: build/gcc/%
+build/udpcp build/sim build/paths build/insn build/netlab: build/%: build/gcc/%
 	$(Q)ln -f $< $@
 
 $(LIB): $(LIB_OBJ)
@@ -146,6 +149,9 @@ sim-long: $(SIM) $(PATHS) ## simulate SEEDS=n networks (default 100000), and a t
 
 paths: $(PATHS) ## run the catalogue of paths and print each flow's share, queue, loss and fairness
 	$(PATHS) --figures
+
+bench-insn: deps-check $(INSN) ## count the instructions a packet costs at either end, by callgrind
+	@tools/bench-insn
 
 fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=n each (default 60)
 	@tools/deps fuzz && DEPS_DONE=1 $(MAKE) --no-print-directory CONFIG=fuzz fuzz-run

@@ -6,9 +6,12 @@
 #ifndef UDPCP_BASE_H
 #define UDPCP_BASE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "udpcp/cursor.h"
 
 /* ---- errors: local failures only; what a peer did wrong is a close code (proto/wire.md section 7) ---- */
 enum error {
@@ -43,32 +46,6 @@ const char *error_text(int error);
 /* Translates errno; to be called on the line of the failed call. Never returns ERR_NONE. */
 int error_from_errno(int errno_value);
 
-/* ---- cursor: reading and writing within bounds; a step too far fails, sticks, and yields zeros ---- */
-struct reader {
-  const uint8_t *at, *end;
-  bool failed;
-};
-struct writer {
-  uint8_t *start, *at, *end;
-  bool failed;
-};
-
-void reader_init(struct reader *reader, const void *bytes, size_t size);
-size_t reader_left(const struct reader *reader);
-uint8_t read_u8(struct reader *reader);
-uint32_t read_u32(struct reader *reader); /* big-endian, as everything on the wire */
-uint64_t read_u64(struct reader *reader);
-/* The next `size` bytes in place, NULL (and failed) when fewer are left. */
-const uint8_t *read_bytes(struct reader *reader, size_t size);
-
-void writer_init(struct writer *writer, void *bytes, size_t size);
-size_t writer_left(const struct writer *writer);
-size_t writer_used(const struct writer *writer);
-void write_u8(struct writer *writer, uint8_t value);
-void write_u32(struct writer *writer, uint32_t value);
-void write_u64(struct writer *writer, uint64_t value);
-void write_bytes(struct writer *writer, const void *bytes, size_t size);
-
 /* ---- ranges: a set of disjoint half-open intervals of 64-bit numbers, ascending ---- */
 struct range {
   uint64_t first, end; /* first <= x < end */
@@ -95,7 +72,10 @@ struct pool;
 
 /* Capacity in bytes of a class: (1024 << class) + 32, so that 256 KiB of data and a trailer fit the last one.
  */
-size_t pool_class_bytes(unsigned size_class);
+static inline size_t pool_class_bytes(unsigned size_class) {
+  assert(size_class < POOL_CLASSES);
+  return ((size_t)POOL_CLASS_BYTES_MIN << size_class) + POOL_TRAILER_BYTES;
+}
 /* The smallest class that holds `size` bytes; POOL_CLASSES when none does. */
 unsigned pool_class_of(size_t size);
 /* NULL when out of memory. Takes no memory for buffers until they are asked for. */

@@ -5,6 +5,9 @@
 #ifndef UDPCP_WIRE_H
 #define UDPCP_WIRE_H
 
+#include <assert.h>
+#include <string.h>
+
 #include "udpcp/base.h"
 
 enum {
@@ -28,13 +31,18 @@ enum {
 /* ---- varint: RFC 9000 section 16 ---- */
 uint64_t read_varint(struct reader *reader);
 void write_varint(struct writer *writer, uint64_t value); /* value <= VARINT_MAX, asserted */
-size_t varint_size(uint64_t value);
+static inline size_t varint_size(uint64_t value) {
+  assert(value <= VARINT_MAX);
+  return value < 1u << 6 ? 1 : value < 1u << 14 ? 2 : value < 1u << 30 ? 4 : 8;
+}
 
 /* ---- packets: proto/wire.md sections 2 to 4 ---- */
 struct cid {
   uint8_t bytes[CID_BYTES];
 };
-bool cid_equal(const struct cid *a, const struct cid *b);
+static inline bool cid_equal(const struct cid *a, const struct cid *b) {
+  return memcmp(a->bytes, b->bytes, CID_BYTES) == 0;
+}
 
 enum packet_type {
   PACKET_INITIAL = 0,   /* long header */

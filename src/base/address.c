@@ -6,5 +6,9 @@
 
 bool address_equal(const struct address *a, const struct address *b) {
   assert(a->size <= sizeof(a->bytes) && b->size <= sizeof(b->bytes));
-  return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+  if (a->size != b->size) return false;
+  enum { IPV4_BYTES = 16, IPV6_BYTES = 28 }; /* known beforehand, they are compared without a call */
+  if (a->size == IPV4_BYTES) return memcmp(a->bytes, b->bytes, IPV4_BYTES) == 0;
+  if (a->size == IPV6_BYTES) return memcmp(a->bytes, b->bytes, IPV6_BYTES) == 0;
+  return memcmp(a->bytes, b->bytes, a->size) == 0;
 }

@@ -19,16 +19,22 @@ uint64_t hash_64(const void *bytes, size_t size) {
   return XXH3_64bits(bytes, size);
 }
 
-uint64_t hash_64_of_two(const uint8_t *head, size_t head_size, const uint8_t *body, size_t body_size) {
-  assert((head || head_size == 0) && (body || body_size == 0));
-  if (body_size == 0) return hash_64(head, head_size);
-  if (head_size == 0 || head + head_size == body)
-    return hash_64(head_size > 0 ? head : body, head_size + body_size);
+/* A function of its own, never inlined, so that only who needs the state pays for its place on the stack. */
+static __attribute__((noinline)) uint64_t hash_64_apart(const uint8_t *head, size_t head_size,
+                                                        const uint8_t *body, size_t body_size) {
   XXH3_state_t state;
   (void)XXH3_64bits_reset(&state);
   (void)XXH3_64bits_update(&state, head, head_size);
   (void)XXH3_64bits_update(&state, body, body_size);
   return XXH3_64bits_digest(&state);
+}
+
+uint64_t hash_64_of_two(const uint8_t *head, size_t head_size, const uint8_t *body, size_t body_size) {
+  assert((head || head_size == 0) && (body || body_size == 0));
+  if (body_size == 0) return hash_64(head, head_size);
+  if (head_size == 0 || head + head_size == body)
+    return hash_64(head_size > 0 ? head : body, head_size + body_size);
+  return hash_64_apart(head, head_size, body, body_size);
 }
 
 struct hash128 hash_128(const void *bytes, size_t size) {

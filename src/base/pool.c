@@ -23,11 +23,6 @@ struct pool {
   struct idle_buffer *idle[POOL_CLASSES];
 };
 
-size_t pool_class_bytes(unsigned size_class) {
-  assert(size_class < POOL_CLASSES);
-  return ((size_t)POOL_CLASS_BYTES_MIN << size_class) + POOL_TRAILER_BYTES;
-}
-
 unsigned pool_class_of(size_t size) {
   unsigned size_class = 0;
   while (size_class < POOL_CLASSES && pool_class_bytes(size_class) < size)

@@ -17,7 +17,7 @@ void outbox_add(struct outbox *outbox, void *owner, const struct address *to, si
   struct train *last = outbox->count ? &outbox->trains[outbox->count - 1] : NULL;
   bool joins = last && !outbox->ends_short && outbox->owners[outbox->count - 1] == owner &&
                size <= last->segment && last->size + size <= UDP_TRAIN_BYTES_MAX &&
-               last->size / last->segment < UDP_TRAIN_SEGMENTS_MAX && address_equal(&last->peer, to) &&
+               last->size < UDP_TRAIN_SEGMENTS_MAX * last->segment && address_equal(&last->peer, to) &&
                last->peer.ecn == to->ecn;
   if (joins) {
     last->size += size;

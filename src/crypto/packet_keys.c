@@ -90,16 +90,10 @@ size_t protection_tag_size(enum protection_suite suite) {
 
 /* ---- tags and nonces ---- */
 
-static void write_number(uint8_t bytes[8], uint64_t number) {
-  struct writer writer;
-  writer_init(&writer, bytes, 8);
-  write_u64(&writer, number);
-}
-
 static void nonce_of(const struct packet_keys *keys, uint64_t number, uint8_t nonce[NONCE_BYTES]) {
   uint8_t bytes[8];
   assert(number <= PACKET_NUMBER_MAX);
-  write_number(bytes, number);
+  store_u64(bytes, number);
   memcpy(nonce, keys->iv, NONCE_BYTES);
   for (unsigned i = 0; i < sizeof(bytes); i++)
     nonce[NONCE_BYTES - sizeof(bytes) + i] ^= bytes[i];
@@ -109,7 +103,7 @@ static void mac_of(const struct packet_keys *keys, uint64_t number, const uint8_
                    const uint8_t *payload, size_t size, uint8_t tag[DIGEST_BYTES]) {
   uint8_t bytes[8];
   assert(number <= PACKET_NUMBER_MAX);
-  write_number(bytes, number);
+  store_u64(bytes, number);
   int error = gnutls_hmac(keys->mac, bytes, sizeof(bytes));
   if (error == 0 && header_size > 0) error = gnutls_hmac(keys->mac, header, header_size);
   if (error == 0 && size > 0) error = gnutls_hmac(keys->mac, payload, size);
@@ -117,9 +111,9 @@ static void mac_of(const struct packet_keys *keys, uint64_t number, const uint8_
   gnutls_hmac_output(keys->mac, tag); /* and begins anew */
 }
 
-static void checksum_of(const struct packet_keys *keys, const uint8_t *header, size_t header_size,
-                        const uint8_t *payload, size_t size, uint8_t tag[CHECKSUM_BYTES]) {
-  write_number(tag, hash_64_of_two(header, header_size, payload, size) ^ keys->salt);
+static uint64_t checksum_of(const struct packet_keys *keys, const uint8_t *header, size_t header_size,
+                            const uint8_t *payload, size_t size) {
+  return hash_64_of_two(header, header_size, payload, size) ^ keys->salt;
 }
 
 /* ---- packets ---- */
@@ -146,7 +140,6 @@ static int open_aead(const struct packet_keys *keys, uint64_t number, const uint
 
 void packet_keys_seal(const struct packet_keys *keys, uint64_t number, const uint8_t *header,
                       size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
-  uint8_t tag[DIGEST_BYTES];
   assert(keys->suite != 0 && header);
   if (keys->suite == PROTECT_AEAD) {
     seal_aead(keys, number, header, header_size, payload, size, out);
@@ -154,26 +147,34 @@ void packet_keys_seal(const struct packet_keys *keys, uint64_t number, const uin
   }
   /* Copied first, so that the hash reads what the copy has just brought into the cache. */
   if (out != payload && size > 0) memcpy(out, payload, size);
-  if (keys->suite == PROTECT_MAC)
-    mac_of(keys, number, header, header_size, out, size, tag);
-  else
-    checksum_of(keys, header, header_size, out, size, tag);
-  memcpy(out + size, tag, protection_tag_size(keys->suite));
+  if (keys->suite == PROTECT_CHECKSUM) {
+    store_u64(out + size, checksum_of(keys, header, header_size, out, size));
+    return;
+  }
+  uint8_t tag[DIGEST_BYTES];
+  mac_of(keys, number, header, header_size, out, size, tag);
+  memcpy(out + size, tag, MAC_TAG_BYTES);
+}
+
+static bool is_mac_of(const struct packet_keys *keys, uint64_t number, const uint8_t *header,
+                      size_t header_size, const uint8_t *payload, size_t size) {
+  uint8_t tag[DIGEST_BYTES];
+  mac_of(keys, number, header, header_size, payload, size, tag);
+  return crypto_equal(tag, payload + size, MAC_TAG_BYTES);
 }
 
 int packet_keys_open(const struct packet_keys *keys, uint64_t number, const uint8_t *header,
                      size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
   size_t tag_size = protection_tag_size(keys->suite);
-  uint8_t tag[DIGEST_BYTES];
   assert(keys->suite != 0 && header);
   if (size < tag_size) return ERR_UNAUTHENTIC;
   if (keys->suite == PROTECT_AEAD) return open_aead(keys, number, header, header_size, payload, size, out);
   size -= tag_size;
-  if (keys->suite == PROTECT_MAC)
-    mac_of(keys, number, header, header_size, payload, size, tag);
-  else
-    checksum_of(keys, header, header_size, payload, size, tag);
-  if (!crypto_equal(tag, payload + size, tag_size)) return ERR_UNAUTHENTIC;
+  /* Eight bytes are compared at once, in the same time whatever comes of it. */
+  bool fits = keys->suite == PROTECT_CHECKSUM
+                  ? checksum_of(keys, header, header_size, payload, size) == load_u64(payload + size)
+                  : is_mac_of(keys, number, header, header_size, payload, size);
+  if (!fits) return ERR_UNAUTHENTIC;
   if (out != payload && size > 0) memcpy(out, payload, size);
   return 0;
 }

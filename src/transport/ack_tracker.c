@@ -77,7 +77,7 @@ void ack_tracker_on_packet(struct ack_tracker *tracker, uint64_t now_ns, uint64_
   bool is_next = !is_first && number == tracker->largest + 1;
 
   if (is_first || number > tracker->largest) {
-    if (tracker->bitmap && !is_first) clear_bits(tracker, tracker->largest + 1, number);
+    if (tracker->bitmap && !is_first && !is_next) clear_bits(tracker, tracker->largest + 1, number);
     tracker->largest = number;
     tracker->largest_at_ns = now_ns;
   }

@@ -57,10 +57,6 @@ int blocks_out_add(struct blocks_out *out, const uint8_t *bytes, size_t size, vo
   return 0;
 }
 
-struct block_out *blocks_out_head(const struct blocks_out *out) {
-  return out->unsent.head == BLOCK_SLOT_NONE ? NULL : &out->slots[out->unsent.head];
-}
-
 void blocks_out_advance(struct blocks_out *out, uint32_t length) {
   struct block_out *block = blocks_out_head(out);
   assert(block && length <= block->size - block->next_offset);

@@ -40,7 +40,9 @@ void blocks_out_clear(struct blocks_out *out);
 /* ERR_AGAIN when the grant or the table is used up. */
 int blocks_out_add(struct blocks_out *out, const uint8_t *bytes, size_t size, void *cookie);
 /* The block to send from next; NULL when there is none. */
-struct block_out *blocks_out_head(const struct blocks_out *out);
+static inline struct block_out *blocks_out_head(const struct blocks_out *out) {
+  return out->unsent.head == BLOCK_SLOT_NONE ? NULL : &out->slots[out->unsent.head];
+}
 /* The next `length` bytes of the head have been put into a packet; takes it off the list at its end. */
 void blocks_out_advance(struct blocks_out *out, uint32_t length);
 /* Links the slot `slot` in front of `chain`; returns the new head. */

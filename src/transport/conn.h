@@ -148,6 +148,11 @@ void conn_renew_keys(struct conn *conn, uint64_t now_ns);
 /* Hands the window over to another congestion controller. */
 void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct congestion_ops *ops);
 
+/* conn_input.c */
+/* conn_on_datagram for who has read the packet already; NULL: it is malformed. */
+void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *from, struct packet *packet,
+                    uint8_t *bytes, size_t size);
+
 /* conn_recovery.c */
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
 /* Loss by time and probe timeouts of all spaces. */

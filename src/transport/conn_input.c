@@ -12,7 +12,7 @@ struct arrival {
   uint64_t now_ns;
   enum crypto_level level;
   enum ecn_mark mark;
-  bool eliciting;
+  bool eliciting, same_address; /* from where the peer is known to be */
 };
 
 /* 0; ERR_AGAIN: forget the packet as if it had been lost. A fault of the peer ends in conn_fail. */
@@ -266,7 +266,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
     conn->versions_at_ns = TIME_NEVER;
     return;
   }
-  bool same_address = address_equal(from, &conn->path.peer);
+  bool same_address = arrival->same_address;
   /* The id we chose came back from where we had sent it. */
   if (same_address && !conn->path.validated && conn->path.is_first &&
       cid_equal(&packet->destination, &conn->local_cid))
@@ -330,12 +330,14 @@ static bool is_authentic(struct conn *conn, const struct arrival *arrival, const
   int error = ops->open(conn->crypto.state, arrival->level, packet->key_phase, packet->number, bytes,
                         packet->header_size, payload, packet->payload_size, payload);
   if (arrival->level != LEVEL_DATA) return error == 0;
-  if (error)
+  if (error) {
     key_update_on_refused(&conn->keys);
-  else
-    key_update_on_peer_phase(&conn->keys, ops->recv_phase(conn->crypto.state), arrival->now_ns,
-                             conn_probe_timeout_ns(conn));
-  return error == 0;
+    return false;
+  }
+  uint64_t phase = ops->recv_phase(conn->crypto.state);
+  if (phase != conn->keys.recv_phase)
+    key_update_on_peer_phase(&conn->keys, phase, arrival->now_ns, conn_probe_timeout_ns(conn));
+  return true;
 }
 
 /* The newest packet came again, and from the address that was known to be the peer's: what came first was a
@@ -345,48 +347,55 @@ static void take_back_address(struct conn *conn, uint64_t now_ns, const struct a
     path_on_new_address(&conn->path, now_ns, from, 0);
 }
 
-/* NULL, or why nothing was made of it. */
+/* `packet`: what stands in front of the payload, NULL when that is malformed. Returns NULL, or why nothing
+ * was made of it. */
 static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struct address *from,
-                                 uint8_t *bytes, size_t size) {
-  struct packet packet;
+                                 struct packet *packet, uint8_t *bytes, size_t size) {
   struct arrival arrival = {.now_ns = now_ns, .mark = from->ecn & ECN_CE};
   conn->stats.bytes_received += size;
-  bool same_address = address_equal(from, &conn->path.peer);
+  bool same_address = arrival.same_address = address_equal(from, &conn->path.peer);
   if (same_address) path_on_received(&conn->path, size);
   if (conn->state == CONN_DRAINING) return "closed";
   if (conn->role == ROLE_CLIENT && !same_address) return "address";
-  if (packet_read(&packet, bytes, size) != 0 || !is_for_us(conn, &packet)) return "malformed";
-  if (packet.type == PACKET_RETRY && packet.version == WIRE_VERSION) on_retry(conn, &packet, bytes, size);
-  if (packet.type == PACKET_VERSIONS) on_versions(conn, now_ns, &packet, bytes, size);
-  if (packet.type == PACKET_RETRY || packet.type == PACKET_VERSIONS) return NULL;
-  if (!level_of(conn, &packet, &arrival.level) || packet.header_size == 0) return "level";
-  if (!is_from_peer(conn, &packet)) return "source id";
+  if (!packet || !is_for_us(conn, packet)) return "malformed";
+  if (packet->type == PACKET_RETRY && packet->version == WIRE_VERSION) on_retry(conn, packet, bytes, size);
+  if (packet->type == PACKET_VERSIONS) on_versions(conn, now_ns, packet, bytes, size);
+  if (packet->type == PACKET_RETRY || packet->type == PACKET_VERSIONS) return NULL;
+  if (!level_of(conn, packet, &arrival.level) || packet->header_size == 0) return "level";
+  if (!is_from_peer(conn, packet)) return "source id";
   if (arrival.level == LEVEL_DATA && conn->state == CONN_HANDSHAKE)
     return "early"; /* overtook the handshake: comes again */
 
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
-  packet.number = expand_number(acks, packet.number);
-  uint8_t *payload = bytes + packet.header_size;
-  if (!is_authentic(conn, &arrival, &packet, bytes, payload)) {
+  packet->number = expand_number(acks, packet->number);
+  uint8_t *payload = bytes + packet->header_size;
+  if (!is_authentic(conn, &arrival, packet, bytes, payload)) {
     conn->stats.packets_refused++;
     return "authentication";
   }
-  if (ack_tracker_is_duplicate(acks, packet.number)) {
-    if (arrival.level == LEVEL_DATA && packet.number == acks->largest) take_back_address(conn, now_ns, from);
+  if (ack_tracker_is_duplicate(acks, packet->number)) {
+    if (arrival.level == LEVEL_DATA && packet->number == acks->largest) take_back_address(conn, now_ns, from);
     conn->stats.packets_duplicate++;
     return "duplicate";
   }
   size_t tag_bytes = conn->crypto.ops->tag_size(conn->crypto.state, arrival.level);
-  assert(packet.payload_size >= tag_bytes && "open has refused anything shorter");
-  return process(conn, &arrival, &packet, from, payload, packet.payload_size - tag_bytes);
+  assert(packet->payload_size >= tag_bytes && "open has refused anything shorter");
+  return process(conn, &arrival, packet, from, payload, packet->payload_size - tag_bytes);
+}
+
+void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *from, struct packet *packet,
+                    uint8_t *bytes, size_t size) {
+  const char *dropped = take_datagram(conn, now_ns, from, packet, bytes, size);
+  if (!conn->observed.trace) return;
+  if (dropped) observe_dropped(conn, now_ns, size, dropped);
+  observe_changes(conn, now_ns);
 }
 
 void conn_on_datagram(struct conn *conn, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                       size_t size) {
-  const char *dropped = take_datagram(conn, now_ns, from, bytes, size);
-  if (!conn->observed.trace) return;
-  if (dropped) observe_dropped(conn, now_ns, size, dropped);
-  observe_changes(conn, now_ns);
+  struct packet packet;
+  bool is_read = packet_read(&packet, bytes, size) == 0;
+  conn_on_packet(conn, now_ns, from, is_read ? &packet : NULL, bytes, size);
 }
 
 void conn_on_send_failed(struct conn *conn, uint64_t now_ns, size_t size) {

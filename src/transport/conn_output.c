@@ -20,16 +20,17 @@ struct build {
 
 static void build_begin(struct build *build, struct conn *conn, uint64_t now_ns, enum packet_type type,
                         uint8_t *datagram, size_t limit) {
-  memset(build, 0, offsetof(struct build, payload));
   build->level = type == PACKET_INITIAL     ? LEVEL_INITIAL
                  : type == PACKET_HANDSHAKE ? LEVEL_HANDSHAKE
                                             : LEVEL_DATA;
   build->datagram = datagram;
-  build->packet.type = type;
-  build->packet.version = WIRE_VERSION;
-  build->packet.destination = conn->peer_cid;
-  build->packet.source = conn->local_cid;
-  build->packet.number = conn->spaces[build->level].sent.next;
+  build->proof_size = 0;
+  build->packet = (struct packet){.type = type,
+                                  .version = WIRE_VERSION,
+                                  .destination = conn->peer_cid,
+                                  .source = conn->local_cid,
+                                  .number = conn->spaces[build->level].sent.next};
+  build->record = (struct sent_packet){.sent_ns = now_ns, .slot = BLOCK_SLOT_NONE};
   if (type == PACKET_INITIAL) {
     build->packet.token = conn->token;
     build->packet.token_size = conn->token_size;
@@ -37,8 +38,6 @@ static void build_begin(struct build *build, struct conn *conn, uint64_t now_ns,
   }
   if (build->level == LEVEL_DATA)
     build->packet.key_phase = conn->crypto.ops->send_phase(conn->crypto.state) & 1;
-  build->record.sent_ns = now_ns;
-  build->record.slot = BLOCK_SLOT_NONE;
   build->tag_size = conn->crypto.ops->tag_size(conn->crypto.state, build->level);
   if (type == PACKET_BLOCK) return;
   build->header_size = packet_header_size(&build->packet);
@@ -146,7 +145,8 @@ static bool put_frame(struct build *build, const struct frame *frame, unsigned f
 static void put_ack(struct build *build, struct conn *conn) {
   const struct ack_tracker *acks = &conn->spaces[build->level].acks;
   if (!ack_tracker_has_news(acks)) return;
-  struct frame frame = {.type = FRAME_ACK};
+  struct frame frame; /* not cleared: ack_tracker_fill sets all there is of it */
+  frame.type = FRAME_ACK;
   for (uint32_t ranges_max = ACK_RANGES_MAX; ranges_max > 0; ranges_max /= 2) {
     ack_tracker_fill(acks, build->record.sent_ns, ranges_max, &frame.ack);
     if (!put_frame(build, &frame, SENT_HAS_ACK)) continue;
@@ -173,7 +173,7 @@ static void put_stream(struct build *build, struct stream_send *stream, enum fra
 static size_t next_handshake_packet(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                                     uint8_t *bytes) {
   struct space *space = &conn->spaces[level];
-  if (!space->live || conn->crypto.ops->send_level(conn->crypto.state) < level) return 0;
+  if (conn->crypto.ops->send_level(conn->crypto.state) < level) return 0;
   bool crypto = stream_send_pending(&space->crypto_out) || space->probes_owed > 0;
   if (!crypto && !ack_tracker_is_due(&space->acks, now_ns)) return 0;
   if (path_allowance(&conn->path) < DATAGRAM_BYTES_MIN) return 0;
@@ -209,25 +209,32 @@ static bool wants_ack_of_acks(const struct conn *conn, uint64_t now_ns) {
          now_ns - space->sent.last_eliciting_ns > conn->rtt.smoothed_ns;
 }
 
+/* Each frame is made only where it is wanted: with its room for ACK ranges it is large to clear. */
 static void put_signals(struct build *build, struct conn *conn, uint64_t now_ns) {
-  struct frame frame = {.type = FRAME_READY};
-  if (conn->ready_pending && put_frame(build, &frame, SENT_READY | SENT_ELICITING))
+  if (conn->ready_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_READY}, SENT_READY | SENT_ELICITING))
     conn->ready_pending = false;
-  frame = (struct frame){.type = FRAME_MAX_DATA, .max_data = conn->blocks_in.granted};
-  if (conn->max_data_pending && put_frame(build, &frame, SENT_MAX_DATA | SENT_ELICITING))
+  if (conn->max_data_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_MAX_DATA, .max_data = conn->blocks_in.granted},
+                SENT_MAX_DATA | SENT_ELICITING))
     conn->max_data_pending = false;
-  frame = (struct frame){.type = FRAME_ACK_FREQUENCY,
-                         .ack_frequency = {conn->ack_packets_told, conn->ack_delay_told_ns / NS_PER_US}};
-  if (conn->ack_frequency_pending && put_frame(build, &frame, SENT_ACK_FREQUENCY | SENT_ELICITING))
+  if (conn->ack_frequency_pending &&
+      put_frame(
+          build,
+          &(struct frame){.type = FRAME_ACK_FREQUENCY,
+                          .ack_frequency = {conn->ack_packets_told, conn->ack_delay_told_ns / NS_PER_US}},
+          SENT_ACK_FREQUENCY | SENT_ELICITING))
     conn->ack_frequency_pending = false;
-  frame = (struct frame){.type = FRAME_PATH_RESPONSE, .path = conn->path.response};
-  if (conn->path.response_pending && put_frame(build, &frame, SENT_ELICITING))
+  if (conn->path.response_pending &&
+      put_frame(build, &(struct frame){.type = FRAME_PATH_RESPONSE, .path = conn->path.response},
+                SENT_ELICITING))
     conn->path.response_pending = false;
-  frame = (struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge};
-  if (challenge_is_due(conn, now_ns) && put_frame(build, &frame, SENT_ELICITING))
+  if (challenge_is_due(conn, now_ns) &&
+      put_frame(build, &(struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge},
+                SENT_ELICITING))
     path_on_challenge_sent(&conn->path, now_ns, conn_probe_timeout_ns(conn));
-  frame = (struct frame){.type = FRAME_PING};
-  if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) && put_frame(build, &frame, SENT_ELICITING))
+  if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) &&
+      put_frame(build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING))
     conn->ping_pending = false;
 }
 
@@ -251,11 +258,20 @@ static void put_small_blocks(struct build *build, struct conn *conn) {
 
 /* ---- bulk ---- */
 
-static size_t next_fragment_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit) {
+/* What the next packet will carry begins to come into the cache while this one is sealed: another thread has
+ * just read it, and waiting for it costs more than copying it. */
+static void fetch_ahead(const struct block_out *block, uint32_t offset, uint32_t length) {
+  enum { LINE_BYTES = 64 };
+  uint32_t end = block->size - offset < length ? block->size : offset + length;
+  for (; offset < end; offset += LINE_BYTES)
+    __builtin_prefetch(block->bytes + offset);
+}
+
+/* `lost`: what to send again; NULL: the next new fragment, and there is one. */
+static size_t next_fragment_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit,
+                                   const struct lost_fragment *lost) {
   struct space *space = &conn->spaces[LEVEL_DATA];
-  struct lost_fragment *lost = sent_packets_next_lost(&space->sent);
   struct block_out *block = lost ? &conn->blocks_out.slots[lost->slot] : blocks_out_head(&conn->blocks_out);
-  if (!block) return 0;
   struct build build;
   build_begin(&build, conn, now_ns, PACKET_BLOCK, bytes, limit);
   uint32_t offset = lost ? lost->offset : block->next_offset;
@@ -277,12 +293,11 @@ static size_t next_fragment_packet(struct conn *conn, uint64_t now_ns, uint8_t *
   } else {
     blocks_out_advance(&conn->blocks_out, length);
   }
+  fetch_ahead(block, offset + length, length);
   return build_finish(&build, conn, block->bytes + offset, length);
 }
 
-static size_t next_mtu_probe(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
-  size_t size = conn->path.validated ? mtu_probe_next(&conn->mtu, now_ns) : 0;
-  if (size == 0) return 0;
+static size_t next_mtu_probe(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t size) {
   struct build build;
   build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, size);
   put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING | SENT_MTU_PROBE);
@@ -324,13 +339,7 @@ static bool head_fits_whole(const struct conn *conn, size_t limit) {
 
 /* A packet of frames; 0 when none of them has anything to say. */
 static size_t next_frames_packet(struct conn *conn, uint64_t now_ns, uint8_t *bytes, size_t limit,
-                                 enum permission permission) {
-  struct space *space = &conn->spaces[LEVEL_DATA];
-  bool lost = sent_packets_next_lost(&space->sent) != NULL;
-  bool control = permission == MAY_SEND && stream_send_pending(&conn->control_out);
-  bool small = permission == MAY_SEND && !lost && head_fits_whole(conn, limit);
-  bool signals = has_signals(conn, now_ns);
-  if (!signals && !control && !small && !ack_tracker_is_due(&space->acks, now_ns)) return 0;
+                                 bool control, bool small) {
   struct build build;
   build_begin(&build, conn, now_ns, PACKET_FRAMES, bytes, limit);
   put_ack(&build, conn);
@@ -363,20 +372,26 @@ static size_t next_data_packet(struct conn *conn, uint64_t now_ns, uint8_t *byte
     conn->app_limited = true;
     return 0;
   }
-  size_t size = space->probes_owed == 0 ? next_mtu_probe(conn, now_ns, bytes) : 0;
-  if (size > 0) return size;
+  bool may_probe = space->probes_owed == 0 && conn->path.validated;
+  size_t size = may_probe ? mtu_probe_next(&conn->mtu, now_ns) : 0;
+  if (size > 0) return next_mtu_probe(conn, now_ns, bytes, size);
   /* Silence may come of a path that swallows large packets. So the second of the two that probe it is of the
    * size all paths carry, as is all else while it lasts. */
   bool is_small = space->probes_owed > 0 ? space->probes_owed < LOSS_PROBES : space->loss.probe_count > 1;
   if (is_small && limit > DATAGRAM_BYTES_MIN) limit = DATAGRAM_BYTES_MIN;
   if (space->probes_owed == LOSS_PROBES && space->loss.probe_count > 1 && limit > DATAGRAM_BYTES_MIN)
     return next_ping_packet(conn, now_ns, bytes, limit, PING_FULL);
-  bool has_blocks = sent_packets_next_lost(&space->sent) || blocks_out_head(&conn->blocks_out);
+  const struct lost_fragment *lost = sent_packets_next_lost(&space->sent);
+  bool has_blocks = lost || blocks_out_head(&conn->blocks_out);
   bool blocks = has_blocks && limit >= DATAGRAM_BYTES_MIN; /* the address limit cuts no crumbs */
-  bool data = blocks || stream_send_pending(&conn->control_out);
-  enum permission permission = data ? may_send(conn, now_ns) : MAY_SEND;
-  size = next_frames_packet(conn, now_ns, bytes, limit, permission);
-  if (size == 0 && blocks && permission == MAY_SEND) size = next_fragment_packet(conn, now_ns, bytes, limit);
+  bool control = stream_send_pending(&conn->control_out);
+  enum permission permission = blocks || control ? may_send(conn, now_ns) : MAY_SEND;
+  control = control && permission == MAY_SEND;
+  bool small = permission == MAY_SEND && !lost && head_fits_whole(conn, limit);
+  if (control || small || has_signals(conn, now_ns) || ack_tracker_is_due(&space->acks, now_ns))
+    size = next_frames_packet(conn, now_ns, bytes, limit, control, small);
+  if (size == 0 && blocks && permission == MAY_SEND)
+    size = next_fragment_packet(conn, now_ns, bytes, limit, lost);
   if (size == 0 && space->probes_owed > 0) size = next_ping_packet(conn, now_ns, bytes, limit, PING_SMALL);
   conn->limit = size > 0 ? CONN_LIMIT_MORE : limit_of(conn, permission);
   conn->app_limited = size == 0 && permission == MAY_SEND;
@@ -426,10 +441,11 @@ static size_t next_close_packet(struct conn *conn, uint64_t now_ns, uint8_t *byt
 static size_t next_datagram(struct conn *conn, uint64_t now_ns, uint8_t *bytes) {
   if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING)
     return conn->close_pending ? next_close_packet(conn, now_ns, bytes) : 0;
-  size_t size = next_handshake_packet(conn, now_ns, LEVEL_INITIAL, bytes);
-  if (size == 0) size = next_handshake_packet(conn, now_ns, LEVEL_HANDSHAKE, bytes);
+  size_t size = 0;
+  for (enum crypto_level level = LEVEL_INITIAL; level < LEVEL_DATA && size == 0; level++)
+    if (conn->spaces[level].live) size = next_handshake_packet(conn, now_ns, level, bytes);
   if (size > 0 || conn->state != CONN_ESTABLISHED) return size;
-  conn_renew_keys(conn, now_ns);
+  if (key_update_is_near(&conn->keys, conn->spaces[LEVEL_DATA].sent.next)) conn_renew_keys(conn, now_ns);
   if (conn->state != CONN_ESTABLISHED) return 0;
   uint64_t allowance = path_allowance(&conn->path);
   return next_data_packet(conn, now_ns, bytes,

@@ -152,7 +152,6 @@ static void settle_acked(struct conn *conn, uint64_t now_ns, enum crypto_level l
                          struct sent_packet *packet, uint64_t number) {
   struct space *space = &conn->spaces[level];
   if (packet->flags & SENT_HAS_ACK) ack_tracker_on_acked(&space->acks, packet->ack_largest);
-  if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, number);
   if (packet->state == SENT_LOST || packet->state == SENT_RESENT) {
     if (conn->observed.trace) observe_found(conn, now_ns, level, packet, number);
     on_spurious(conn, now_ns, level, number);
@@ -179,6 +178,7 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
                     struct congestion_ack *event, struct rate_sample *sample) {
   struct sent_packets *sent = &conn->spaces[level].sent;
   if (conn->observed.trace) observe_acked(conn, event->now_ns, level, run);
+  if (level == LEVEL_DATA) key_update_on_acked(&conn->keys, run->end - 1);
   bool samples = level == LEVEL_DATA && conn->congestion.ops->samples_rate;
   for (uint64_t number = run->first; number < run->end; number++) {
     struct sent_packet *packet = sent_packets_find(sent, number);
@@ -331,9 +331,10 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   for (uint32_t i = 0; i < ack->range_count; i++) {
     uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
     struct range run;
-    for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end)
+    bool is_new = i == 0; /* of the others most were said before */
+    for (; sent_packets_new_run(&space->sent, first, end, &run); first = run.end, is_new = true)
       ack_run(conn, level, &run, &event, &sample);
-    sent_packets_remember(&space->sent, ack->ranges[i].first, end);
+    if (is_new) sent_packets_remember(&space->sent, ack->ranges[i].first, end);
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;

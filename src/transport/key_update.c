@@ -23,6 +23,7 @@ void key_update_on_renewed(struct key_update *update, uint64_t next, uint64_t no
                            uint64_t probe_timeout_ns) {
   assert(next >= update->first_sent);
   uint64_t pause_ns = KEY_RENEW_PROBE_TIMEOUTS * probe_timeout_ns;
+  update->send_phase++;
   update->first_sent = next;
   update->is_acked = false;
   update->renew_after_ns = now_ns + (pause_ns > KEY_RENEW_NS_MIN ? pause_ns : KEY_RENEW_NS_MIN);

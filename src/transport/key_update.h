@@ -16,12 +16,18 @@ struct key_update {
   uint64_t first_sent;    /* number of the first packet sealed with the keys we send with */
   bool is_acked;          /* one of those was acknowledged: the peer has followed */
   uint64_t renew_after_ns;
+  uint64_t send_phase;   /* of ours */
   uint64_t recv_phase;   /* of the peer's keys, as last seen */
   uint64_t forget_at_ns; /* when its keys before those go; TIME_NEVER: there are none */
   uint64_t refused;      /* packets whose tag did not fit */
 };
 
 void key_update_init(struct key_update *update, uint64_t packets_renew);
+/* Whether there may be something to do before packet `next` is sealed: cheap enough for each of them. */
+static inline bool key_update_is_near(const struct key_update *update, uint64_t next) {
+  return next - update->first_sent >= update->packets_renew || update->refused >= KEY_REFUSED_MAX ||
+         update->send_phase < update->recv_phase;
+}
 /* Whether to renew now, before packet `next` is sealed. */
 bool key_update_is_due(const struct key_update *update, uint64_t next, uint64_t now_ns);
 /* The keys to send with were renewed; `next` is the first packet sealed with them. */

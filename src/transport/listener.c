@@ -338,7 +338,7 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
   if (!conn && packet.type == PACKET_INITIAL && packet.header_size > 0)
     conn = find_half_open(listener, &packet, from);
   if (conn) {
-    conn_on_datagram(conn, now_ns, from, bytes, size);
+    conn_on_packet(conn, now_ns, from, &packet, bytes, size);
     return conn;
   }
   if (!is_first || size < DATAGRAM_BYTES_MIN) {

@@ -99,12 +99,15 @@ struct sent_packet *sent_packets_lowest(struct sent_packets *sent, uint64_t *num
   return at(sent, sent->first);
 }
 
-bool sent_packets_new_run(const struct sent_packets *sent, uint64_t first, uint64_t end, struct range *run) {
+bool sent_packets_new_run(struct sent_packets *sent, uint64_t first, uint64_t end, struct range *run) {
   if (first < sent->tail) first = sent->tail;
-  /* Intervals are few and the new numbers are the highest, so the search starts at the top. */
-  uint32_t above = sent->acked.count;
+  /* An ACK frame is asked from its top to its bottom, so each search begins where the last one ended. */
+  uint32_t above = sent->acked_near < sent->acked.count ? sent->acked_near : sent->acked.count;
   while (above > 0 && sent->acked.at[above - 1].end > first)
     above--;
+  while (above < sent->acked.count && sent->acked.at[above].end <= first)
+    above++;
+  sent->acked_near = above;
   if (above < sent->acked.count && sent->acked.at[above].first <= first) first = sent->acked.at[above++].end;
   if (first >= end) return false;
   run->first = first;

@@ -64,6 +64,7 @@ struct sent_packets {
   bool has_acked;
   struct range acked_storage[SENT_ACKED_RANGES_MAX];
   struct ranges acked;
+  uint32_t acked_near; /* index in it where the last search ended: the next one is near */
   struct lost_fragment
       *lost; /* a queue in a ring: what was in flight at once, perhaps cut into smaller pieces */
   uint64_t lost_head, lost_tail;
@@ -90,7 +91,7 @@ void sent_packets_settle(struct sent_packets *sent, struct sent_packet *packet, 
 /* The lowest packet in flight, NULL when there is none. */
 struct sent_packet *sent_packets_lowest(struct sent_packets *sent, uint64_t *number);
 /* Of [first, end), the lowest run not acknowledged before. False when all of it was. */
-bool sent_packets_new_run(const struct sent_packets *sent, uint64_t first, uint64_t end, struct range *run);
+bool sent_packets_new_run(struct sent_packets *sent, uint64_t first, uint64_t end, struct range *run);
 /* Remembers [first, end) as acknowledged. */
 void sent_packets_remember(struct sent_packets *sent, uint64_t first, uint64_t end);
 

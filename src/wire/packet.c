@@ -27,10 +27,6 @@ enum {
   VERSION_BYTES = 4,
 };
 
-bool cid_equal(const struct cid *a, const struct cid *b) {
-  return memcmp(a->bytes, b->bytes, CID_BYTES) == 0;
-}
-
 static void cid_read(struct cid *cid, struct reader *reader) {
   const uint8_t *bytes = read_bytes(reader, CID_BYTES);
   if (bytes) memcpy(cid->bytes, bytes, CID_BYTES);
@@ -157,10 +153,12 @@ size_t packet_header_size(const struct packet *packet) {
 static void write_short(const struct packet *packet, struct writer *writer) {
   bool is_block = packet->type == PACKET_BLOCK;
   assert(packet->key_phase <= 1 && (!is_block || packet->block.size_class < POOL_CLASSES));
-  write_u8(writer, (uint8_t)(FIXED | (packet->key_phase ? SHORT_KEY_PHASE : 0) |
-                             (is_block ? SHORT_BLOCK | packet->block.size_class : 0)));
-  write_bytes(writer, packet->destination.bytes, CID_BYTES);
-  write_u32(writer, (uint32_t)packet->number);
+  uint8_t *bytes = write_room(writer, SHORT_HEADER_BYTES);
+  if (!bytes) return;
+  bytes[0] = (uint8_t)(FIXED | (packet->key_phase ? SHORT_KEY_PHASE : 0) |
+                       (is_block ? SHORT_BLOCK | packet->block.size_class : 0));
+  memcpy(bytes + 1, packet->destination.bytes, CID_BYTES);
+  store_u32(bytes + 1 + CID_BYTES, (uint32_t)packet->number);
   if (is_block) block_header_write(&packet->block, writer);
 }
 

@@ -5,27 +5,37 @@
 #include <assert.h>
 
 uint64_t read_varint(struct reader *reader) {
-  uint8_t first = read_u8(reader);
-  uint64_t value = first & 0x3f;
-  unsigned more = (1u << (first >> 6)) - 1;
-  const uint8_t *bytes = read_bytes(reader, more);
+  if (reader_left(reader) == 0) return read_u8(reader);
+  size_t size = (size_t)1 << (*reader->at >> 6);
+  const uint8_t *bytes = read_bytes(reader, size);
   if (!bytes) return 0;
-  for (unsigned i = 0; i < more; i++)
-    value = value << 8 | bytes[i];
-  return value;
+  switch (size) {
+  case 1:
+    return bytes[0];
+  case 2:
+    return load_u16(bytes) & 0x3fff;
+  case 4:
+    return load_u32(bytes) & 0x3fffffff;
+  default:
+    return load_u64(bytes) & VARINT_MAX;
+  }
 }
 
 void write_varint(struct writer *writer, uint64_t value) {
-  assert(value <= VARINT_MAX);
-  uint8_t bytes[8];
   size_t size = varint_size(value);
-  for (size_t i = size; i-- > 0; value >>= 8)
-    bytes[i] = (uint8_t)value;
-  bytes[0] |= (uint8_t)(size == 1 ? 0x00 : size == 2 ? 0x40 : size == 4 ? 0x80 : 0xc0);
-  write_bytes(writer, bytes, size);
-}
-
-size_t varint_size(uint64_t value) {
-  assert(value <= VARINT_MAX);
-  return value < 1u << 6 ? 1 : value < 1u << 14 ? 2 : value < 1u << 30 ? 4 : 8;
+  uint8_t *bytes = write_room(writer, size);
+  if (!bytes) return;
+  switch (size) {
+  case 1:
+    bytes[0] = (uint8_t)value;
+    break;
+  case 2:
+    store_u16(bytes, (uint16_t)(0x4000 | value));
+    break;
+  case 4:
+    store_u32(bytes, (uint32_t)(0x80000000 | value));
+    break;
+  default:
+    store_u64(bytes, 0xc000000000000000 | value);
+  }
 }
