@@ -152,7 +152,7 @@ void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct conge
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
 /* Loss by time and probe timeouts of all spaces. */
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns);
-/* A packet of the peer's that is no acknowledgement. */
+/* A data packet of the peer's was taken, whatever it brought. */
 void conn_on_heard(struct conn *conn, uint64_t now_ns);
 uint64_t conn_recovery_deadline(const struct conn *conn);
 uint64_t conn_probe_timeout_ns(const struct conn *conn);

@@ -63,6 +63,7 @@ static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct se
 static void fell_into_hole(struct conn *conn, uint64_t now_ns) {
   conn->silence.void_below = conn->spaces[LEVEL_DATA].sent.next;
   conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
+  choice_on_spurious_loss(&conn->choice);
   conn_apply_mtu(conn, now_ns);
 }
 
@@ -219,6 +220,8 @@ static bool judge_silence(struct conn *conn, const struct congestion_ack *event,
   case SILENCE_UNKNOWN:
     return false;
   case SILENCE_DARK:
+    /* An absence amid it has been told already. */
+    if (conn->silence.since_ns < conn->present_ns) conn->silence.since_ns = conn->present_ns;
     if (cc->ops->on_dark) cc->ops->on_dark(&conn->congestion, event->now_ns, conn->silence.since_ns);
     return true;
   case SILENCE_CONGESTED:
@@ -238,8 +241,9 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
   uint64_t rtt_ns = is_largest && sample_ns > delay_ns ? sample_ns - delay_ns : sample_ns;
-  if (event->largest_sent_ns < conn->present_ns) return; /* it waited for us to go on */
-  if (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns)) return;
+  bool has_waited = event->largest_sent_ns < conn->present_ns; /* for us to go on */
+  event->is_late = has_waited || (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns));
+  if (event->is_late) return;
   /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
   if (!is_largest) return;
   rtt_on_sample(&conn->rtt, sample_ns, delay_ns);
@@ -247,8 +251,8 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   event->has_sample = true;
 }
 
-/* How often the peer should acknowledge: some thirty times a window, and never later than a quarter of a
- * round trip. Told anew when it has changed by a factor of two. */
+/* How often the peer should acknowledge: so many times a window, half as many within a LAN, and never later
+ * than a quarter of a round trip. Told anew when it has changed by a factor of two. */
 static void tune_ack_frequency(struct conn *conn) {
   if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
   const struct congestion *cc = &conn->congestion;
@@ -298,12 +302,11 @@ static void check_black_hole(struct conn *conn, const struct congestion_ack *eve
   /* A full queue, too, may lose a whole train, but not all for as long as a quarter of a round trip. */
   for (uint64_t number = event->largest_acked; !is_hole && number-- > 0;) {
     packet = sent_packets_find(&space->sent, number);
-    if (!packet) return;
+    /* The first has to be of the same time: others may have been lost when nothing passed. */
+    if (!packet || (count == 0 && packet->sent_ns + near_ns < event->largest_sent_ns)) return;
     if (packet->state == SENT_NOTHING || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base)
       continue;
-    /* The first has to be of the same time: others may have been lost when nothing passed. */
-    bool is_apart = count == 0 && packet->sent_ns + near_ns < event->largest_sent_ns;
-    if (packet->state == SENT_ACKED || is_apart) return;
+    if (packet->state == SENT_ACKED) return;
     count++;
     if (packet->size < smallest) smallest = packet->size;
     if (count == 1) first_ns = packet->sent_ns;
@@ -327,7 +330,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
                                  .rtt = &conn->rtt,
                                  .app_limited = conn->app_limited};
   struct rate_sample sample;
-  delivery_begin(&conn->congestion.delivery, &sample);
+  delivery_begin(&sample);
   for (uint32_t i = 0; i < ack->range_count; i++) {
     uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
     struct range run;
