@@ -4,6 +4,7 @@
  *   conn_input.c     a datagram comes in: open, dispatch its frames by a table
  *   conn_output.c    a datagram goes out: what to put into it, in which order
  *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
+ *   conn_silence.c, conn_black_hole.c  what a time without answers was, and losses by size
  *
  * Everything else in this folder is a leaf: it knows nothing of connections. */
 #ifndef TRANSPORT_CONN_H
@@ -158,5 +159,13 @@ uint64_t conn_recovery_deadline(const struct conn *conn);
 uint64_t conn_probe_timeout_ns(const struct conn *conn);
 /* A new size of full datagrams is known. */
 void conn_apply_mtu(struct conn *conn, uint64_t now_ns);
+
+/* conn_silence.c. Whether the round trip of what `event` acknowledges may be learnt from. */
+bool conn_judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns);
+
+/* conn_black_hole.c. Data was acknowledged, before losses are looked for. */
+void conn_check_black_hole(struct conn *conn, const struct congestion_ack *event);
+/* What is lost from now on of what was sent up to now was lost by its size. */
+void conn_fell_into_hole(struct conn *conn, uint64_t now_ns);
 
 #endif
