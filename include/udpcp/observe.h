@@ -108,7 +108,7 @@ struct observed_start {
   enum crypto_role role;
   const struct address *peer;
   struct cid local_cid, peer_cid, original_cid; /* original: names the connection at both ends */
-  uint64_t initial_rtt_ns, window, datagram_bytes, packet_threshold, time_eighths;
+  uint64_t initial_rtt_ns, granularity_ns, window, datagram_bytes, packet_threshold, time_eighths;
 };
 
 struct conn_observer {

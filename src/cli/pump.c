@@ -23,6 +23,7 @@ enum {
 };
 #define NAP_NS_MIN (5 * NS_PER_US)     /* the call alone takes less */
 #define ABSENCE_NS NS_PER_S            /* a turn so much later than it was to be: stopped, not only slow */
+#define RAN_NS (100 * NS_PER_MS)       /* what the thread has used is looked at this often */
 #define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
 
 /* A job on its way through the worker, and whose it is. */
@@ -45,6 +46,7 @@ struct pump {
   struct session *last_found;
   struct session *first_touched, **touched_end;
   uint64_t now_ns, tick_ns, slept_ns; /* slept_ns: when it last woke up from a sleep worth the name */
+  uint64_t ran_at_ns, ran_ns;         /* when it was looked at last what this thread has used, and that */
   bool kernel_is_full, is_stopped;
   struct outbox outbox;
 };
@@ -259,6 +261,8 @@ void pump_farewell(struct pump *pump, struct session *session) {
   /* No wait_until: an unread datagram or signal would end each pause at once. */
   for (int tries = 0; tries < 100 && !flush(pump); tries++)
     poll(NULL, 0, 1);
+  /* Who leaves is not there when the CLOSE is due again: it leaves again now. */
+  conn_on_timeout(session->conn, conn_next_timeout(session->conn));
   for (size_t next;
        (next = conn_next_datagram(session->conn, clock_now_ns(), last, sizeof last, &to)) != 0;) {
     size = next;
@@ -335,12 +339,22 @@ static uint64_t next_deadline(const struct pump *pump) {
   return pump->tick_ns < deadline_ns ? pump->tick_ns : deadline_ns;
 }
 
+/* For how long it did not run although it was due: a turn that took long by its own work is no absence. */
+static uint64_t absence_ns(struct pump *pump, uint64_t due_ns) {
+  uint64_t absent_ns = due_ns < pump->now_ns ? pump->now_ns - due_ns : 0;
+  bool is_long = absent_ns >= ABSENCE_NS;
+  if (!is_long && pump->now_ns - pump->ran_at_ns < RAN_NS) return 0;
+  uint64_t ran_ns = clock_thread_ns(), used_ns = ran_ns - pump->ran_ns;
+  pump->ran_ns = ran_ns;
+  pump->ran_at_ns = pump->now_ns;
+  return is_long && used_ns + ABSENCE_NS <= absent_ns ? absent_ns - used_ns : 0;
+}
+
 /* The clock goes on while the machine sleeps or the process is stopped; what did not come meanwhile says
  * nothing about the peers. */
 static void check_absence(struct pump *pump, uint64_t wanted_ns, uint64_t before_ns) {
-  uint64_t due_ns = wanted_ns > before_ns ? wanted_ns : before_ns;
-  if (pump->now_ns < ABSENCE_NS || due_ns > pump->now_ns - ABSENCE_NS) return;
-  uint64_t absent_ns = pump->now_ns - due_ns;
+  uint64_t absent_ns = absence_ns(pump, wanted_ns > before_ns ? wanted_ns : before_ns);
+  if (absent_ns == 0) return;
   for (size_t i = 0; i < pump->session_count; i++) {
     struct session *session = pump->sessions[i];
     session->slow = (struct slow){.since_ns = 0};

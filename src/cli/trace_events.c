@@ -242,9 +242,10 @@ json_t *trace_started_data(const struct observed_start *start) {
 
 json_t *trace_recovery_data(const struct observed_start *start) {
   return json_pack("{s:I,s:f,s:f,s:f,s:I,s:I}", "reordering_threshold", to_int(start->packet_threshold),
-                   "time_threshold", (double)start->time_eighths / EIGHTHS, "timer_granularity", 0.1,
-                   "initial_rtt", to_ms(start->initial_rtt_ns), "max_datagram_size",
-                   to_int(start->datagram_bytes), "initial_congestion_window", to_int(start->window));
+                   "time_threshold", (double)start->time_eighths / EIGHTHS, "timer_granularity",
+                   to_ms(start->granularity_ns), "initial_rtt", to_ms(start->initial_rtt_ns),
+                   "max_datagram_size", to_int(start->datagram_bytes), "initial_congestion_window",
+                   to_int(start->window));
 }
 
 static json_t *parameters_json(const struct observation *what) {

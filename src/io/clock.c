@@ -1,8 +1,8 @@
 /* clock: the one clock of the program, nanoseconds that never go back, and what a thread has used of its CPU.
  *
  * Every deadline of every layer is compared with this value. CLOCK_BOOTTIME goes on while a laptop sleeps, so
- * that a peer silent for an hour has timed out when the lid opens; where a kernel has no such clock,
- * CLOCK_MONOTONIC stands in. */
+ * that the time asleep can be seen when the lid opens, and is not taken for the peers' silence; where a
+ * kernel has no such clock, CLOCK_MONOTONIC stands in. */
 #include "udpcp/io.h"
 
 #include <stdlib.h>

@@ -240,6 +240,7 @@ void bbr_on_sent(struct bbr *bbr, uint64_t now_ns, const struct delivery *delive
 void bbr_on_persistent_congestion(struct bbr *bbr, uint64_t now_ns, uint64_t bytes_in_flight) {
   bbr_enter_recovery(bbr, now_ns);
   bbr->window = bytes_in_flight + bbr->datagram_bytes;
+  if (bbr->window < bbr_window_min(bbr)) bbr->window = bbr_window_min(bbr);
 }
 
 void bbr_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {

@@ -15,7 +15,8 @@
  * loss (bbr_states.c); a path that became slower by half without losing is believed soon, and a round trip
  * near the minimum counts as a fresh minimum (bbr_model.c); a probe at the loss bound can end on a plateau
  * (bbr_probe.c); trains shrink in front of a shallow queue, and the headroom is taken of the queue, not of
- * the path: else 20 packets of queue cost most of 1 Gbit/s (bbr.c). */
+ * the path: else 20 packets of queue cost most of 1 Gbit/s; where none was too much, they are up to 4 ms of
+ * the rate long (bbr.c). */
 #ifndef TRANSPORT_BBR_H
 #define TRANSPORT_BBR_H
 
@@ -48,6 +49,7 @@ struct bbr_ack {
   uint64_t bytes_in_flight;         /* after this acknowledgement and the losses it showed */
   uint64_t smoothed_ns;             /* smoothed round trip; 0: none */
   uint64_t held_bytes;              /* what the peer was asked to let arrive before it acknowledges */
+  bool is_late;                     /* the sample's round trip says nothing about the path */
   const struct rate_sample *sample; /* finished */
   struct delivery *delivery;        /* ProbeRTT marks its own samples as application-limited */
 };
@@ -76,7 +78,6 @@ struct bbr_ramp {
   uint64_t round_rtt_ns, least_rtt_ns; /* the least of this round so far, and of the one before */
   uint64_t capacity;                   /* bytes a second, as the burst came through */
   uint64_t landing_round;
-  uint32_t landings; /* that found no full path */
 };
 
 struct bbr {

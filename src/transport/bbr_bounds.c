@@ -47,7 +47,8 @@ static uint64_t delivered_rate(const struct bbr *bbr, const struct bbr_ack *ack)
 
 static void yield_to_queue(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t standing_ns = max_u64(bbr->min_rtt_ns / 8, STANDING_NS_MIN);
-  bbr->is_queue_standing = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
+  bool has_rtts = bbr->min_rtt_ns != BBR_NONE && bbr->round_rtt_ns != BBR_NONE;
+  bbr->is_queue_standing = has_rtts && bbr->round_rtt_ns > bbr->min_rtt_ns + standing_ns;
   if (ack->sample->stamp.is_app_limited || !bbr->is_queue_standing) return;
   bool is_long_down = bbr->state == BBR_PROBE_DOWN && bbr->round_count > bbr->down_round + LONG_DOWN_ROUNDS;
   bool is_cruise = bbr->state == BBR_PROBE_CRUISE && sent_gain(bbr, ack) == 1;

@@ -36,7 +36,7 @@ void bbr_update_latest(struct bbr *bbr, const struct bbr_ack *ack) {
   const struct rate_sample *sample = ack->sample;
   if (bbr->bandwidth_latest < sample->rate_bytes_per_s) bbr->bandwidth_latest = sample->rate_bytes_per_s;
   if (bbr->inflight_latest < sample->delivered) bbr->inflight_latest = sample->delivered;
-  if (bbr->round_rtt_ns > sample->rtt_ns) bbr->round_rtt_ns = sample->rtt_ns;
+  if (bbr->round_rtt_ns > sample->rtt_ns && !ack->is_late) bbr->round_rtt_ns = sample->rtt_ns;
   bbr->loss_round_start = sample->stamp.delivered >= bbr->loss_round_delivered;
   if (bbr->loss_round_start) bbr->loss_round_delivered = ack->delivery->delivered;
 }
@@ -45,7 +45,7 @@ void bbr_advance_latest(struct bbr *bbr, const struct bbr_ack *ack) {
   if (!bbr->loss_round_start) return;
   bbr->bandwidth_latest = ack->sample->rate_bytes_per_s;
   bbr->inflight_latest = ack->sample->delivered;
-  bbr->round_rtt_ns = ack->sample->rtt_ns;
+  bbr->round_rtt_ns = ack->is_late ? BBR_NONE : ack->sample->rtt_ns;
 }
 
 /* ---- bandwidth ---- */
@@ -87,6 +87,11 @@ static void believe_slower(struct bbr *bbr, uint64_t rate) {
 
 void bbr_check_slower_path(struct bbr *bbr, const struct bbr_ack *ack) {
   const struct rate_sample *sample = ack->sample;
+  if (ack->is_late || bbr->round_rtt_ns == BBR_NONE) {
+    bbr->slow_rounds = 0;
+    bbr->slow_from_ns = BBR_NONE;
+    return;
+  }
   if (bbr->loss_round_start) {
     bool slow = is_slow(bbr, ack, bbr->round_rtt_ns, bbr->bandwidth_latest);
     bbr->slow_rounds = slow ? bbr->slow_rounds + 1 : 0;
@@ -142,6 +147,7 @@ uint64_t bbr_extra_acked(const struct bbr *bbr) {
 void bbr_update_min_rtt(struct bbr *bbr, const struct bbr_ack *ack) {
   uint64_t rtt_ns = ack->sample->rtt_ns, now_ns = ack->now_ns;
   bbr->probe_rtt_expired = now_ns > bbr->probe_rtt_min_at_ns + PROBE_RTT_INTERVAL_NS;
+  if (ack->is_late) return;
   if (rtt_ns < bbr->probe_rtt_min_ns || bbr->probe_rtt_expired) {
     bbr->probe_rtt_min_ns = rtt_ns;
     bbr->probe_rtt_min_at_ns = now_ns;

@@ -37,7 +37,8 @@ static uint64_t noise_ns(const struct bbr *bbr) {
 
 /* Not one packet of the last round found the path empty. */
 static bool has_queue(const struct bbr *bbr) {
-  return bbr->ramp.least_rtt_ns > bbr->min_rtt_ns + bbr->min_rtt_ns / 16 + noise_ns(bbr);
+  uint64_t least_ns = bbr->ramp.least_rtt_ns;
+  return least_ns != BBR_NONE && least_ns > bbr->min_rtt_ns + bbr->min_rtt_ns / 16 + noise_ns(bbr);
 }
 
 static void note_rtt(struct bbr *bbr, const struct bbr_ack *ack) {
@@ -46,7 +47,7 @@ static void note_rtt(struct bbr *bbr, const struct bbr_ack *ack) {
     ramp->least_rtt_ns = ramp->round_rtt_ns;
     ramp->round_rtt_ns = BBR_NONE;
   }
-  if (ramp->round_rtt_ns > ack->sample->rtt_ns) ramp->round_rtt_ns = ack->sample->rtt_ns;
+  if (ramp->round_rtt_ns > ack->sample->rtt_ns && !ack->is_late) ramp->round_rtt_ns = ack->sample->rtt_ns;
 }
 
 /* The burst whose acknowledgements arrive now. A pause before a packet begins one, and so does too long a
@@ -102,7 +103,8 @@ void bbr_ramp_on_ack(struct bbr *bbr, const struct bbr_ack *ack) {
   note_rtt(bbr, ack);
   bool is_landed =
       ramp->phase == BBR_RAMP_LANDING && bbr->round_count >= ramp->landing_round + LANDING_ROUNDS;
-  if (bbr->state != BBR_STARTUP || is_lossy(bbr, ack) || is_landed) {
+  bool is_short = bbr->min_rtt_ns < RAMP_RTT_NS_MIN / 2; /* the handshake was slow, not the path */
+  if (bbr->state != BBR_STARTUP || is_lossy(bbr, ack) || is_landed || is_short) {
     stop(bbr);
   } else if (ramp->phase == BBR_RAMP_LANDING) {
     if (bbr->round_count == ramp->landing_round) is_dispersed(bbr, ack);
@@ -137,4 +139,5 @@ void bbr_ramp_control(struct bbr *bbr, const struct bbr_ack *ack, uint64_t windo
     if (bbr->window > target) bbr->window = target;
     bbr->rate_bytes_per_s = (uint64_t)(LANDING_GAIN * (double)ramp->capacity);
   }
+  if (bbr->window < bbr_window_min(bbr)) bbr->window = bbr_window_min(bbr);
 }

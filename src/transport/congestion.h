@@ -26,6 +26,7 @@ struct congestion_ack {
   uint64_t ack_delay_ns;            /* how long the peer kept this sample's acknowledgement back */
   uint64_t held_bytes;              /* what the peer was asked to let arrive before it acknowledges */
   bool has_sample;                  /* this frame gave an RTT sample */
+  bool is_late;                     /* waited for us, or in a silence: its round trip says nothing */
   bool app_limited;                 /* the window was not what held the sender back */
 };
 
@@ -77,7 +78,8 @@ struct congestion_ops {
   const char *name;
   bool samples_rate; /* wants struct delivery kept, and a sample with each acknowledgement */
   void (*init)(struct congestion *cc);
-  /* Once the path's round trip is known, before any data was sent. NULL: no need. */
+  /* Takes over, with the window there is, before any data was sent or amid it; `smoothed_ns`: 0 where no
+   * round trip is known. NULL: no need. */
   void (*start)(struct congestion *cc, uint64_t now_ns, uint64_t smoothed_ns, uint64_t seed);
   /* cc->datagram_bytes has changed. NULL: no need. */
   void (*on_datagram_bytes)(struct congestion *cc);

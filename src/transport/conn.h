@@ -4,6 +4,7 @@
  *   conn_input.c     a datagram comes in: open, dispatch its frames by a table
  *   conn_output.c    a datagram goes out: what to put into it, in which order
  *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
+ *   conn_silence.c, conn_black_hole.c  what a time without answers was, and losses by size
  *
  * Everything else in this folder is a leaf: it knows nothing of connections. */
 #ifndef TRANSPORT_CONN_H
@@ -157,11 +158,19 @@ void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *fr
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
 /* Loss by time and probe timeouts of all spaces. */
 void conn_on_recovery_timeout(struct conn *conn, uint64_t now_ns);
-/* A packet of the peer's that is no acknowledgement. */
+/* A data packet of the peer's was taken, whatever it brought. */
 void conn_on_heard(struct conn *conn, uint64_t now_ns);
 uint64_t conn_recovery_deadline(const struct conn *conn);
 uint64_t conn_probe_timeout_ns(const struct conn *conn);
 /* A new size of full datagrams is known. */
 void conn_apply_mtu(struct conn *conn, uint64_t now_ns);
+
+/* conn_silence.c. Whether the round trip of what `event` acknowledges may be learnt from. */
+bool conn_judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns);
+
+/* conn_black_hole.c. Data was acknowledged, before losses are looked for. */
+void conn_check_black_hole(struct conn *conn, const struct congestion_ack *event);
+/* What is lost from now on of what was sent up to now was lost by its size. */
+void conn_fell_into_hole(struct conn *conn, uint64_t now_ns);
 
 #endif

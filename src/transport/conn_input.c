@@ -343,8 +343,9 @@ static bool is_authentic(struct conn *conn, const struct arrival *arrival, const
 /* The newest packet came again, and from the address that was known to be the peer's: what came first was a
  * copy that somebody made on the way (RFC 9000 section 9.3.3). */
 static void take_back_address(struct conn *conn, uint64_t now_ns, const struct address *from) {
-  if (conn->path.previous.size > 0 && address_equal(from, &conn->path.previous))
-    path_on_new_address(&conn->path, now_ns, from, 0);
+  if (conn->path.previous.size == 0 || !address_equal(from, &conn->path.previous)) return;
+  path_on_new_address(&conn->path, now_ns, from, 0);
+  ecn_restart(&conn->ecn, conn->spaces[LEVEL_DATA].sent.next);
 }
 
 /* `packet`: what stands in front of the payload, NULL when that is malformed. Returns NULL, or why nothing

@@ -231,8 +231,9 @@ static void put_signals(struct build *build, struct conn *conn, uint64_t now_ns)
     conn->path.response_pending = false;
   if (challenge_is_due(conn, now_ns) &&
       put_frame(build, &(struct frame){.type = FRAME_PATH_CHALLENGE, .path = conn->path.challenge},
-                SENT_ELICITING))
-    path_on_challenge_sent(&conn->path, now_ns, conn_probe_timeout_ns(conn));
+                SENT_ELICITING) &&
+      path_on_challenge_sent(&conn->path, now_ns, conn_probe_timeout_ns(conn)))
+    ecn_restart(&conn->ecn, build->packet.number);
   if ((conn->ping_pending || wants_ack_of_acks(conn, now_ns)) &&
       put_frame(build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING))
     conn->ping_pending = false;

@@ -58,14 +58,6 @@ static void tell_packet_lost(struct conn *conn, uint64_t now_ns, const struct se
                              .delivery = &cc->delivery});
 }
 
-/* The path swallows what is larger than some size: what was lost by that was no congestion, and a reduction
- * for it is taken back. */
-static void fell_into_hole(struct conn *conn, uint64_t now_ns) {
-  conn->silence.void_below = conn->spaces[LEVEL_DATA].sent.next;
-  conn->congestion.ops->on_spurious_loss(&conn->congestion, now_ns);
-  conn_apply_mtu(conn, now_ns);
-}
-
 static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level level,
                         struct sent_packet *packet, uint64_t number, struct lost_batch *batch) {
   struct sent_packets *sent = &conn->spaces[level].sent;
@@ -102,7 +94,7 @@ static void settle_lost(struct conn *conn, uint64_t now_ns, enum crypto_level le
   }
   conn->episode_lost++;
   if (!mtu_probe_on_packet_lost(&conn->mtu, now_ns, packet->size)) return;
-  fell_into_hole(conn, now_ns);
+  conn_fell_into_hole(conn, now_ns);
   batch->event.bytes_lost = 0;
 }
 
@@ -198,38 +190,6 @@ static void ack_run(struct conn *conn, enum crypto_level level, const struct ran
   }
 }
 
-/* What nobody answered for a while was lost in a queue after all, and all of it in one go. */
-static void tell_congested(struct conn *conn, uint64_t now_ns) {
-  const struct sent_packets *sent = &conn->spaces[LEVEL_DATA].sent;
-  if (conn->silence.bytes_lost == 0) return;
-  conn->congestion.ops->on_loss(&conn->congestion,
-                                &(struct congestion_loss){.now_ns = now_ns,
-                                                          .bytes_lost = conn->silence.bytes_lost,
-                                                          .bytes_in_flight = sent->bytes_in_flight,
-                                                          .largest_lost = conn->silence.largest_lost,
-                                                          .largest_lost_sent_ns = conn->silence.since_ns,
-                                                          .next_number = sent->next,
-                                                          .persistent = true});
-}
-
-/* Whether the round trip may be learnt from. */
-static bool judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns) {
-  const struct congestion *cc = &conn->congestion;
-  switch (silence_on_sample(&conn->silence, &conn->rtt, rtt_ns, event->largest_acked, event->next_number)) {
-  case SILENCE_UNKNOWN:
-    return false;
-  case SILENCE_DARK:
-    if (cc->ops->on_dark) cc->ops->on_dark(&conn->congestion, event->now_ns, conn->silence.since_ns);
-    return true;
-  case SILENCE_CONGESTED:
-    tell_congested(conn, event->now_ns);
-    return true;
-  case SILENCE_NONE:
-    return true;
-  }
-  return true;
-}
-
 static void sample_rtt(struct conn *conn, enum crypto_level level, const struct frame_ack *ack,
                        struct congestion_ack *event) {
   if (event->largest_sent_ns == 0) return;
@@ -238,8 +198,9 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   uint64_t delay_ns = ack->delay_us < limit_ns / NS_PER_US ? ack->delay_us * NS_PER_US : limit_ns;
   uint64_t sample_ns = event->now_ns - event->largest_sent_ns;
   uint64_t rtt_ns = is_largest && sample_ns > delay_ns ? sample_ns - delay_ns : sample_ns;
-  if (event->largest_sent_ns < conn->present_ns) return; /* it waited for us to go on */
-  if (level == LEVEL_DATA && !judge_silence(conn, event, rtt_ns)) return;
+  bool has_waited = event->largest_sent_ns < conn->present_ns; /* for us to go on */
+  event->is_late = has_waited || (level == LEVEL_DATA && !conn_judge_silence(conn, event, rtt_ns));
+  if (event->is_late) return;
   /* Only the largest acknowledged packet gives a sample, and only when it is new (RFC 9002 section 5.1). */
   if (!is_largest) return;
   rtt_on_sample(&conn->rtt, sample_ns, delay_ns);
@@ -247,8 +208,8 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   event->has_sample = true;
 }
 
-/* How often the peer should acknowledge: some thirty times a window, and never later than a quarter of a
- * round trip. Told anew when it has changed by a factor of two. */
+/* How often the peer should acknowledge: so many times a window, half as many within a LAN, and never later
+ * than a quarter of a round trip. Told anew when it has changed by a factor of two. */
 static void tune_ack_frequency(struct conn *conn) {
   if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
   const struct congestion *cc = &conn->congestion;
@@ -284,35 +245,6 @@ static void take_marks(struct conn *conn, const struct congestion_ack *event, en
                                                  .next_number = event->next_number});
 }
 
-/* A small packet arrived. When of all the larger ones right before it none did, it was their size, and no
- * congestion. A probe timeout sends such a pair on purpose; the ends of blocks do it by chance. */
-static void check_black_hole(struct conn *conn, const struct congestion_ack *event) {
-  struct space *space = &conn->spaces[LEVEL_DATA];
-  const struct sent_packet *packet = sent_packets_find(&space->sent, event->largest_acked);
-  bool has_probed = space->loss.probe_count > 0;
-  unsigned count = 0, enough = has_probed ? MTU_MISSING_PROBED : MTU_MISSING;
-  uint64_t near_ns = conn->rtt.min_ns / 4, first_ns = 0;
-  size_t smallest = SIZE_MAX;
-  bool is_hole = false;
-  if (conn->mtu.current == conn->mtu.base || !packet || packet->size > conn->mtu.base) return;
-  /* A full queue, too, may lose a whole train, but not all for as long as a quarter of a round trip. */
-  for (uint64_t number = event->largest_acked; !is_hole && number-- > 0;) {
-    packet = sent_packets_find(&space->sent, number);
-    if (!packet) return;
-    if (packet->state == SENT_NOTHING || packet->flags & SENT_MTU_PROBE || packet->size <= conn->mtu.base)
-      continue;
-    /* The first has to be of the same time: others may have been lost when nothing passed. */
-    bool is_apart = count == 0 && packet->sent_ns + near_ns < event->largest_sent_ns;
-    if (packet->state == SENT_ACKED || is_apart) return;
-    count++;
-    if (packet->size < smallest) smallest = packet->size;
-    if (count == 1) first_ns = packet->sent_ns;
-    is_hole = count >= enough && (has_probed || packet->sent_ns + near_ns < first_ns);
-  }
-  if (is_hole && mtu_probe_on_black_hole(&conn->mtu, event->now_ns, smallest))
-    fell_into_hole(conn, event->now_ns);
-}
-
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack) {
   struct space *space = &conn->spaces[level];
   if (ack->ranges[0].end > space->sent.next) {
@@ -327,7 +259,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
                                  .rtt = &conn->rtt,
                                  .app_limited = conn->app_limited};
   struct rate_sample sample;
-  delivery_begin(&conn->congestion.delivery, &sample);
+  delivery_begin(&sample);
   for (uint32_t i = 0; i < ack->range_count; i++) {
     uint64_t first = ack->ranges[i].first, end = ack->ranges[i].end;
     struct range run;
@@ -338,7 +270,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
   }
   sample_rtt(conn, level, ack, &event);
   bool is_unanswered = conn->role == ROLE_CLIENT && conn->state == CONN_HANDSHAKE;
-  if (level == LEVEL_DATA && event.largest_sent_ns != 0) check_black_hole(conn, &event);
+  if (level == LEVEL_DATA && event.largest_sent_ns != 0) conn_check_black_hole(conn, &event);
   if (event.largest_sent_ns != 0 && !is_unanswered) space->loss.probe_count = 0;
   detect_losses(conn, now_ns, level);
   if (level == LEVEL_DATA) take_marks(conn, &event, is_newest ? ACK_NEWEST : ACK_OUTDATED, ack);

@@ -53,6 +53,7 @@ static void bbr_acked(struct congestion *cc, const struct congestion_ack *ack) {
                                 .bytes_in_flight = ack->bytes_in_flight_after,
                                 .smoothed_ns = ack->rtt->sampled ? ack->rtt->smoothed_ns : 0,
                                 .held_bytes = ack->held_bytes,
+                                .is_late = ack->is_late,
                                 .sample = ack->sample,
                                 .delivery = &cc->delivery};
   bbr_on_ack(&cc->bbr, &event);
@@ -128,7 +129,7 @@ static void ledbat_packet_lost(struct congestion *cc, const struct bbr_lost *los
 
 /* Without what the peer waited for before it acknowledged: nobody else's packets make that wait. */
 static uint64_t round_trip_ns(const struct congestion_ack *ack) {
-  uint64_t rtt_ns = ack->sample->rtt_ns;
+  uint64_t rtt_ns = ack->is_late ? 0 : ack->sample->rtt_ns;
   return rtt_ns > ack->ack_delay_ns ? rtt_ns - ack->ack_delay_ns : rtt_ns;
 }
 

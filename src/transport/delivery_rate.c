@@ -23,9 +23,7 @@ void delivery_on_sent(struct delivery *delivery, uint64_t now_ns, uint64_t in_fl
                                    .is_app_limited = delivery->app_limited_end != 0};
 }
 
-void delivery_begin(const struct delivery *delivery, struct rate_sample *sample) {
-  *sample = (struct rate_sample){.lost_before = delivery->lost};
-}
+void delivery_begin(struct rate_sample *sample) { *sample = (struct rate_sample){.newly_acked = 0}; }
 
 void delivery_on_acked(struct delivery *delivery, struct rate_sample *sample, uint64_t now_ns,
                        const struct delivery_stamp *stamp, uint64_t sent_ns, size_t size) {
@@ -48,7 +46,6 @@ uint64_t delivery_lost_since(const struct delivery *delivery, const struct deliv
 
 void delivery_finish(struct delivery *delivery, struct rate_sample *sample, uint64_t min_rtt_ns) {
   if (delivery->delivered > delivery->app_limited_end) delivery->app_limited_end = 0;
-  sample->newly_lost = delivery->lost - sample->lost_before;
   if (!sample->has_data) return;
   const struct delivery_stamp *stamp = &sample->stamp;
   /* A packet older than what was acknowledged before shows nothing new about the sending. */

@@ -32,15 +32,14 @@ struct delivery {
 
 /* What one acknowledgement says. begin, on_acked for each packet, losses, finish: in this order. */
 struct rate_sample {
-  uint64_t newly_acked, newly_lost; /* bytes */
-  uint64_t rate_bytes_per_s;        /* 0: nothing reliable */
-  uint64_t delivered;               /* bytes, since the newest acknowledged packet was sent */
-  uint64_t interval_ns;             /* in which they were */
-  uint64_t rtt_ns;                  /* of that packet; 0: nothing was acknowledged */
-  uint64_t lost;                    /* bytes declared lost since it was sent */
-  uint64_t sent_ns;                 /* when that was */
-  uint64_t lost_before;             /* delivery.lost at the beginning of the event */
-  struct delivery_stamp stamp;      /* its memory */
+  uint64_t newly_acked;        /* bytes */
+  uint64_t rate_bytes_per_s;   /* 0: nothing reliable */
+  uint64_t delivered;          /* bytes, since the newest acknowledged packet was sent */
+  uint64_t interval_ns;        /* in which they were */
+  uint64_t rtt_ns;             /* of that packet; 0: nothing was acknowledged */
+  uint64_t lost;               /* bytes declared lost since it was sent */
+  uint64_t sent_ns;            /* when that was */
+  struct delivery_stamp stamp; /* its memory */
   bool has_data;
 };
 
@@ -48,7 +47,7 @@ void delivery_init(struct delivery *delivery, uint64_t now_ns);
 /* Before the packet counts in flight: `in_flight` without it. */
 void delivery_on_sent(struct delivery *delivery, uint64_t now_ns, uint64_t in_flight, size_t size,
                       struct delivery_stamp *stamp);
-void delivery_begin(const struct delivery *delivery, struct rate_sample *sample);
+void delivery_begin(struct rate_sample *sample);
 /* A packet in flight was acknowledged; in any order. */
 void delivery_on_acked(struct delivery *delivery, struct rate_sample *sample, uint64_t now_ns,
                        const struct delivery_stamp *stamp, uint64_t sent_ns, size_t size);

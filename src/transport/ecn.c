@@ -21,14 +21,19 @@ static bool is_in_test(const struct ecn *ecn) {
   return ecn->state == ECN_TESTING || ecn->state == ECN_UNKNOWN;
 }
 
-static void begin_test(struct ecn *ecn) {
-  ecn->state = ECN_TESTING;
+static void forget_test(struct ecn *ecn) {
   ecn->tested = ecn->tested_lost = ecn->lost_in_row = 0;
   ecn->test_passed = ecn->is_swallowed = false;
 }
 
+static void begin_test(struct ecn *ecn) {
+  ecn->state = ECN_TESTING;
+  forget_test(ecn);
+}
+
 void ecn_restart(struct ecn *ecn, uint64_t next_number) {
   ecn->state = ECN_WAITING;
+  forget_test(ecn);
   ecn->path_from = next_number;
 }
 

@@ -4,15 +4,13 @@
  * when there are fewer. Beyond a twentieth it is borne no more: then a policer is the better guess. */
 #include "transport/ledbat.h"
 
-#define QUEUE_NS_MIN NS_PER_MS /* less is noise; on long paths a sixteenth of the round trip is */
+#define QUEUE_NS_MIN NS_PER_MS /* less is noise. More on long paths would be whole queues of short ones */
 #define SHARE_MAX 0.05
 enum { JUDGED_PACKETS = 400, REMEMBERED_PACKETS = 4000 };
 
 static bool is_clear(const struct ledbat *ledbat) {
-  uint64_t base_ns = ledbat_delay_base_ns(&ledbat->delay);
-  if (base_ns == UINT64_MAX) return false;
-  uint64_t noise_ns = base_ns / 16 > QUEUE_NS_MIN ? base_ns / 16 : QUEUE_NS_MIN;
-  return ledbat_delay_queue_ns(&ledbat->delay) <= noise_ns;
+  return ledbat_delay_base_ns(&ledbat->delay) != UINT64_MAX &&
+         ledbat_delay_queue_ns(&ledbat->delay) <= QUEUE_NS_MIN;
 }
 
 static double share_anyway(const struct ledbat_loss *loss) {

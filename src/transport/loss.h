@@ -33,7 +33,7 @@ void loss_init(struct loss *loss);
  * settled by the caller before the next call. NULL when there is none; then the deadline is set anew. */
 struct sent_packet *loss_next(struct loss *loss, struct sent_packets *sent, const struct rtt *rtt,
                               uint64_t now_ns, uint64_t *number);
-/* Packet `number`, sent at `sent_ns` and declared lost, was acknowledged after all. */
+/* Packet `number`, declared lost, was acknowledged after all. */
 void loss_on_spurious(struct loss *loss, const struct sent_packets *sent, uint64_t number);
 /* When a probe is due: absolute, TIME_NEVER when nothing is in flight. */
 uint64_t loss_probe_deadline(const struct loss *loss, const struct sent_packets *sent, const struct rtt *rtt,

@@ -203,6 +203,7 @@ void observe_begin(struct conn *conn, uint64_t now_ns) {
                                  .peer_cid = conn->peer_cid,
                                  .original_cid = conn->original_cid,
                                  .initial_rtt_ns = INITIAL_RTT_NS,
+                                 .granularity_ns = RTT_GRANULARITY_NS,
                                  .window = conn->congestion.window,
                                  .datagram_bytes = conn->mtu.current,
                                  .packet_threshold = LOSS_PACKET_THRESHOLD,

@@ -52,9 +52,10 @@ bool path_challenge_is_due(const struct path *path, uint64_t now_ns) {
   return now_ns >= path->challenge_at_ns;
 }
 
-void path_on_challenge_sent(struct path *path, uint64_t now_ns, uint64_t interval_ns) {
+bool path_on_challenge_sent(struct path *path, uint64_t now_ns, uint64_t interval_ns) {
   path->challenge_at_ns = now_ns + interval_ns;
-  if (++path->challenges_sent <= PATH_CHALLENGES_MAX || path->previous.size == 0) return;
+  if (++path->challenges_sent <= PATH_CHALLENGES_MAX || path->previous.size == 0) return false;
   path->peer = path->previous;
   path_on_validated(path);
+  return true;
 }

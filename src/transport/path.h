@@ -33,7 +33,9 @@ void path_on_validated(struct path *path);
 void path_on_new_address(struct path *path, uint64_t now_ns, const struct address *from, uint64_t challenge);
 void path_on_response(struct path *path, uint64_t response);
 bool path_challenge_is_due(const struct path *path, uint64_t now_ns);
-/* Counts a challenge sent; when PATH_CHALLENGES_MAX before it had no answer, the new address is given up. */
-void path_on_challenge_sent(struct path *path, uint64_t now_ns, uint64_t interval_ns);
+/* Counts a challenge sent; when PATH_CHALLENGES_MAX before it had no answer, the new address is given up:
+ * true.
+ */
+bool path_on_challenge_sent(struct path *path, uint64_t now_ns, uint64_t interval_ns);
 
 #endif

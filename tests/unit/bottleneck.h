@@ -120,7 +120,7 @@ static inline void path_acknowledge(struct path *path) {
   uint64_t before[PATH_FLOWS];
   for (uint32_t i = 0; i < path->flow_count; i++) {
     before[i] = path->flows[i].in_flight;
-    delivery_begin(&path->flows[i].delivery, &path->flows[i].sample);
+    delivery_begin(&path->flows[i].sample);
   }
   path_take_due(path, &path->on_way);
   path_take_due(path, &path->detour);

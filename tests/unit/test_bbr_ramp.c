@@ -90,6 +90,18 @@ static void a_short_path_starts_as_in_the_draft(void) {
   path_clear(&path);
 }
 
+/* Only the handshake was slow: the path is short after all. */
+static void a_slow_handshake_is_no_long_path(void) {
+  begin(200 * MBIT, 2 * MS, 200000);
+  struct flow *slow = &path.flows[0];
+  bbr_init(bbr, path.now_ns, FLOW_PACKET, slow->cubic.window, 40 * MS, 1);
+  flow_pace(slow, path.now_ns);
+  CU_ASSERT(bbr->ramp.phase == BBR_RAMP_BURSTS);
+  path_run(&path, 5 * MS);
+  CU_ASSERT(bbr->ramp.phase == BBR_RAMP_OFF && bbr->min_rtt_ns < 3 * MS && !bbr->full_reached);
+  path_clear(&path);
+}
+
 /* Acknowledgements in clumps look like dispersion. A landing that shows no queue is not believed. */
 static void clumps_are_not_a_full_path(void) {
   static const uint64_t slots_ms[] = {5, 10, 25};
@@ -131,5 +143,5 @@ static void a_policer_is_noticed(void) {
 
 UNIT_MAIN(UNIT_CASE(fills_a_long_path_without_loss), UNIT_CASE(random_loss_does_not_stop_it),
           UNIT_CASE(a_shallow_queue_costs_one_burst), UNIT_CASE(a_short_path_starts_as_in_the_draft),
-          UNIT_CASE(clumps_are_not_a_full_path), UNIT_CASE(an_idle_sender_does_not_grow),
-          UNIT_CASE(a_policer_is_noticed))
+          UNIT_CASE(a_slow_handshake_is_no_long_path), UNIT_CASE(clumps_are_not_a_full_path),
+          UNIT_CASE(an_idle_sender_does_not_grow), UNIT_CASE(a_policer_is_noticed))

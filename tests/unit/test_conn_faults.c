@@ -193,7 +193,9 @@ static void a_copied_packet_draws_the_server_away_only_briefly(void) {
   conn_on_datagram(world.server.conn, world.now_ns, &away, bytes, size);
   CU_ASSERT_TRUE(address_equal(&world.server.conn->path.peer, &away));
   CU_ASSERT_FALSE(world.server.conn->path.validated);
+  uint64_t asked_from = world.server.conn->ecn.path_from;
   run(2 * NS_PER_S); /* nobody answers there */
+  CU_ASSERT(world.server.conn->ecn.path_from > asked_from);
   CU_ASSERT_TRUE(address_equal(&world.server.conn->path.peer, &home));
   CU_ASSERT_TRUE(world.server.conn->path.validated);
   size = forge(&world.client, PACKET_FRAMES, &ping, 1, 600, bytes);

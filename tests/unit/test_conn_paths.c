@@ -178,6 +178,14 @@ static void an_absence_is_no_silence(void) {
     double before = link_share(800 * MS);
     uint64_t smoothed_ns = link_.client->rtt.smoothed_ns;
     stop(&link_.client_is_away, link_.client, 20 * NS_PER_S);
+    link_run(
+        MS); /* what waited for us has been read: the controllers, too, have learnt no round trip of it */
+    const struct congestion *cc = &link_.client->congestion;
+    if (kinds[i] == CONGESTION_BACKGROUND) CU_ASSERT(ledbat_delay_queue_ns(&cc->ledbat.delay) < NS_PER_S);
+    if (kinds[i] == CONGESTION_BBR) {
+      CU_ASSERT(cc->bbr.round_rtt_ns == UINT64_MAX || cc->bbr.round_rtt_ns < NS_PER_S);
+      CU_ASSERT(cc->bbr.slow_rounds == 0 && !cc->bbr.is_queue_standing);
+    }
     link_run(400 * MS);
     CU_ASSERT(link_.client->rtt.smoothed_ns < 2 * smoothed_ns); /* no round trip took twenty seconds */
     double after = link_share(800 * MS);
@@ -187,6 +195,24 @@ static void an_absence_is_no_silence(void) {
     CU_ASSERT_EQUAL(link_.closed, 0);
     link_end();
   }
+}
+
+/* Stopped while the path was dark: that time is taken off the slowdowns' clock once, not twice. */
+static void an_absence_amid_the_dark_counts_once(void) {
+  begin_full(50 * MBIT, 40 * MS, CONGESTION_BACKGROUND);
+  const struct ledbat *ledbat = &link_.client->congestion.ledbat;
+  uint64_t due_ns = ledbat->slowdown_at_ns, from_ns = link_.now_ns;
+  CU_ASSERT(ledbat->state == LEDBAT_STEADY);
+  link_darken(12 * NS_PER_S);
+  link_run(2 * NS_PER_S);
+  CU_ASSERT(link_.client->silence.is_open);
+  stop(&link_.client_is_away, link_.client, 8 * NS_PER_S);
+  for (uint64_t end_ns = from_ns + 15 * NS_PER_S; link_.client->silence.is_open && link_.now_ns < end_ns;)
+    link_run(MS);
+  CU_ASSERT_FALSE(link_.client->silence.is_open);
+  uint64_t shift_ns = ledbat->slowdown_at_ns - due_ns;
+  CU_ASSERT(shift_ns > 8 * NS_PER_S && shift_ns <= link_.now_ns - from_ns);
+  link_end();
 }
 
 /* The peer has forgotten us: that is found out within seconds, and not at the first turn. */
@@ -327,7 +353,8 @@ UNIT_MAIN(UNIT_CASE(full_speed_is_back_after_the_dark), UNIT_CASE(little_is_sent
           UNIT_CASE(a_path_that_shrinks_stalls_nothing),
           UNIT_CASE(probes_of_the_size_do_not_touch_the_window),
           UNIT_CASE(jumbo_frames_are_used_where_they_pass), UNIT_CASE(a_changed_address_costs_no_speed),
-          UNIT_CASE(an_absence_is_no_silence), UNIT_CASE(a_long_absence_leaves_a_chance),
+          UNIT_CASE(an_absence_is_no_silence), UNIT_CASE(an_absence_amid_the_dark_counts_once),
+          UNIT_CASE(a_long_absence_leaves_a_chance),
           UNIT_CASE(a_lost_tail_is_repaired_in_a_round_trip_and_a_half),
           UNIT_CASE(a_limit_is_kept_within_any_second),
           UNIT_CASE(acknowledgements_follow_rate_and_round_trip))

@@ -29,7 +29,7 @@ static void take(uint32_t number, uint64_t at_ms) {
 
 /* Packets [first, end), acknowledged at once. */
 static void acknowledge(uint32_t first, uint32_t end, uint64_t at_ms) {
-  delivery_begin(&delivery, &sample);
+  delivery_begin(&sample);
   for (uint32_t i = first; i < end; i++)
     take(i, at_ms);
   delivery_finish(&delivery, &sample, UINT64_MAX);
@@ -86,12 +86,12 @@ static void sending_in_a_clump_shows_the_rate_of_acknowledgements(void) {
 static void an_interval_below_the_round_trip_is_no_sample(void) {
   begin();
   send(0, 0);
-  delivery_begin(&delivery, &sample);
+  delivery_begin(&sample);
   take(0, 3);
   delivery_finish(&delivery, &sample, 4 * MS);
   CU_ASSERT(sample.rate_bytes_per_s == 0 && sample.newly_acked == 1000 && sample.has_data);
   send(1, 3);
-  delivery_begin(&delivery, &sample);
+  delivery_begin(&sample);
   take(1, 7);
   delivery_finish(&delivery, &sample, 4 * MS);
   CU_ASSERT_EQUAL(sample.rate_bytes_per_s, 250000);
@@ -102,7 +102,7 @@ static void the_order_within_an_acknowledgement_does_not_matter(void) {
     begin();
     for (uint32_t i = 0; i < 5; i++)
       send(i, i);
-    delivery_begin(&delivery, &sample);
+    delivery_begin(&sample);
     for (uint32_t i = 0; i < 5; i++)
       take(order ? 4 - i : i, 10);
     delivery_finish(&delivery, &sample, UINT64_MAX);
@@ -156,12 +156,12 @@ static void losses_count_from_the_sending_on(void) {
   send(0, 0);
   send(1, 0);
   send(2, 0);
-  delivery_begin(&delivery, &sample);
+  delivery_begin(&sample);
   take(2, 10);
   delivery_on_lost(&delivery, SIZE);
   delivery_on_lost(&delivery, SIZE);
   delivery_finish(&delivery, &sample, UINT64_MAX);
-  CU_ASSERT(sample.lost == 2000 && sample.newly_lost == 2000);
+  CU_ASSERT(sample.lost == 2000);
   CU_ASSERT_EQUAL(delivery_lost_since(&delivery, &stamps[0]), 2000);
   send(3, 10);
   CU_ASSERT_EQUAL(delivery_lost_since(&delivery, &stamps[3]), 0);

@@ -101,7 +101,7 @@ static void check_config(const struct link_config *c) {
   size_t i;
 
   assert(c->packet_bytes_max > 0 && c->rate_count <= LINK_RATES_MAX &&
-         c->blackout_count <= LINK_BLACKOUTS_MAX);
+         c->blackout_count <= LINK_BLACKOUTS_MAX && c->mtu_count <= LINK_MTUS_MAX);
   assert(c->queue_bytes <= LINK_QUEUE_BYTES_MAX && c->policer_bytes <= LINK_QUEUE_BYTES_MAX);
   assert((c->rate_count == 0 || c->rates[0].from_ns == 0) && "some rate is in force from the start");
   for (i = 1; i < c->mtu_count; i++)
