@@ -42,7 +42,7 @@ both_sleep_long() {
 }
 
 sender_sleeps_long() {
-  begin 2 && sleeps sender 4.5 || return 1
+  begin 3 && sleeps sender 5.5 || return 1 # 3 s are also the least after which a receiver counts as stuck
   leaves "$sender" 20 0 && same "$work/from" "$work/to" || return 1
   says "$work/send.log" 'slept for' || return 1
   says "$work/send.log" 'were there from an earlier try'

@@ -54,6 +54,12 @@ keeps_what_is_no_trace() {
   sends 1 --trace - "$work/from/a" 127.0.0.1 && says "$work/send.log" 'is no file'
 }
 
+one_writer() {
+  fresh to
+  receive --trace "$work/one.sqlog" "$work/to" || return 1
+  sends 11 --trace "$work/one.sqlog" "$work/from/a" 127.0.0.1 && says "$work/send.log" 'another udpcp is writing it'
+}
+
 # draws STATUS FILE [OPTION...]: the page is in $work/page, what was said in $work/page.log.
 draws() {
   local expected=$1 file=$2 status
@@ -114,6 +120,7 @@ hostile_one() {
 it 'both ends of a lossy transfer are traced, and agree with their own counts' lossy
 it 'sessions of one receiver share a file, told apart by their id' two_sessions
 it 'a file that is no trace stays' keeps_what_is_no_trace
+it 'a trace that another writes stays its own' one_writer
 it 'the page of either end is whole' draws_both_ends
 it 'a damaged trace is drawn as far as it goes, anything else is refused' damaged_ones
 it 'a hostile trace gets nowhere' hostile_one
