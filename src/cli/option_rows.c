@@ -154,7 +154,9 @@ const struct row option_rows[] = {
      "k, M or G with bit or B, or KiB, MiB, GiB (no limit)",
      take_rate, 0},
     {"cc", 0, COMMAND_SEND, "NAME",
-     "congestion control: auto, cubic, bbr, or background, which\nyields to all other traffic (auto)",
+     "congestion control: auto, cubic, bbr, or background, which\n"
+     "yields to all other traffic (auto: cubic within a LAN, bbr\n"
+     "on longer paths and where losses come without a queue)",
      take_congestion, 0},
     {"timeout", 0, BOTH, "SEC",
      "silence after which the other side counts as gone (30);\n"
