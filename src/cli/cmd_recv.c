@@ -273,8 +273,11 @@ static void end_slow_ones(struct receiving *receiving, uint64_t now_ns) {
 
 static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
   struct receiving *receiving = context;
-  (void)now_ns;
   if (receiving->return_ns != 0) receiving->return_ns += absent_ns;
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) {
+    struct session *session = pump_session(receiving->pump, i);
+    if (session->state) session->role->on_absence(session->state, now_ns, absent_ns);
+  }
 }
 
 static uint64_t on_tick(void *context, uint64_t now_ns) {

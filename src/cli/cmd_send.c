@@ -170,6 +170,8 @@ static void on_ended(void *context, struct session *session, uint64_t now_ns) {
 static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
   struct sending *sending = context;
   sending->slow = (struct slow){.since_ns = 0};
+  struct session *session = sending->session;
+  if (session->state) session->role->on_absence(session->state, now_ns, absent_ns);
   sending->absent_ns = absent_ns;
   sending->woken_ns = now_ns;
 }

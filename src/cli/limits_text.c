@@ -19,6 +19,7 @@ static const char *const names[LIMITS] = {
     [LIMIT_SENDER_CPU] = "the sender's CPU",
     [LIMIT_RECEIVER_CPU] = "the receiver's CPU",
     [LIMIT_PEER] = "the network or the sender",
+    [LIMIT_ASLEEP] = "this machine's sleep",
 };
 
 /* Whole percents that add up to 100: what rounding down leaves goes to the largest remainders. */

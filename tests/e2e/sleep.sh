@@ -26,11 +26,13 @@ sender_sleeps_a_little() {
   begin 4 && sleeps sender 2.5 || return 1
   leaves "$sender" 15 0 && same "$work/from" "$work/to" || return 1
   ! grep -q slept "$work/send.log" || { why='connected anew' && return 1; }
+  says "$work/send.log" "this machine's sleep"
 }
 
 receiver_sleeps_a_little() {
   begin 4 && sleeps receiver 2.5 || return 1
-  leaves "$sender" 15 0 && same "$work/from" "$work/to"
+  leaves "$sender" 15 0 && same "$work/from" "$work/to" || return 1
+  wait_until 5 grep -q "this machine's sleep" "$receiver_log" || { why='does not say that it slept' && return 1; }
 }
 
 both_sleep_long() {
