@@ -32,7 +32,8 @@ sender_sleeps_a_little() {
 receiver_sleeps_a_little() {
   begin 4 && sleeps receiver 2.5 || return 1
   leaves "$sender" 15 0 && same "$work/from" "$work/to" || return 1
-  wait_until 5 grep -q "this machine's sleep" "$receiver_log" || { why='does not say that it slept' && return 1; }
+  wait_until 5 grep -q "this machine's sleep" "$receiver_log" ||
+    { why='does not say that it slept' && return 1; }
 }
 
 both_sleep_long() {
