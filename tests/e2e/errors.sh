@@ -176,7 +176,8 @@ the_receiver_hangs() {
 the_sender_is_killed() {
   slowly 2 || return 1
   kill -KILL "$sender"
-  wait_until 6 says "$receiver_log" 'what it sent is kept: still waiting, 2 s' && says "$receiver_log" 'silent for 2 s' &&
+  wait_until 6 says "$receiver_log" 'what it sent is kept: still waiting, 2 s' &&
+    says "$receiver_log" 'silent for 2 s' &&
     only_parts "$work/to" && nothing_final && sends 0 "$work/from/slow" 127.0.0.1 &&
     leaves "$receiver" 5 0 && same "$work/from" "$work/to"
 }
