@@ -152,7 +152,8 @@ enum limit {
   LIMIT_SINK,     /* the receiver's disk */
   LIMIT_SENDER_CPU,
   LIMIT_RECEIVER_CPU,
-  LIMIT_PEER, /* what only the sender can tell apart */
+  LIMIT_PEER,   /* what only the sender can tell apart */
+  LIMIT_ASLEEP, /* this machine, or this process, was stopped */
   LIMITS
 };
 struct limits {
@@ -164,6 +165,8 @@ struct limits {
 void limits_init(struct limits *limits, uint64_t now_ns, enum limit now, enum limit cpu);
 /* The time until now is limits->now's, or the CPU's when the thread did not sleep for long enough. */
 void limits_pass(struct limits *limits, uint64_t now_ns, bool has_slept);
+/* The machine was stopped for the last `absent_ns` until now. */
+void limits_on_absence(struct limits *limits, uint64_t now_ns, uint64_t absent_ns);
 /* Gives `to` what `from` has, at most `ns` of it. Returns how much. */
 uint64_t limits_move(uint64_t times_ns[LIMITS], enum limit from, enum limit to, uint64_t ns);
 

@@ -151,6 +151,8 @@ void sender_get_progress(const struct sender *sender, struct progress *progress)
 /* For sender_get_held_up only: before anything else of a turn, and after its last datagram was taken. */
 void sender_on_wake(struct sender *sender, uint64_t now_ns, const struct turn *turn);
 void sender_on_rest(struct sender *sender);
+/* For the same: this machine was stopped for the last `absent_ns`. Before sender_on_wake. */
+void sender_on_absence(struct sender *sender, uint64_t now_ns, uint64_t absent_ns);
 void sender_get_held_up(const struct sender *sender, struct held_up *held);
 /* After an end or a close there may be jobs still out: not 0 means wait for them before sender_free. */
 size_t sender_jobs_out(const struct sender *sender);
@@ -175,6 +177,7 @@ bool receiver_next_report(struct receiver *receiver, struct report *report);
 void receiver_get_progress(const struct receiver *receiver, struct progress *progress);
 void receiver_on_wake(struct receiver *receiver, uint64_t now_ns, const struct turn *turn);
 void receiver_on_rest(struct receiver *receiver);
+void receiver_on_absence(struct receiver *receiver, uint64_t now_ns, uint64_t absent_ns);
 void receiver_get_held_up(const struct receiver *receiver, struct held_up *held);
 /* When receiver_step wants to be called though nothing happens (a group waits to be committed); TIME_NEVER.
  */

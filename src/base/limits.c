@@ -37,6 +37,12 @@ void limits_pass(struct limits *limits, uint64_t now_ns, bool has_slept) {
   if (limits->busy_ns >= BUSY_NS_MIN) give_row(limits, limits->cpu);
 }
 
+void limits_on_absence(struct limits *limits, uint64_t now_ns, uint64_t absent_ns) {
+  uint64_t passed_ns = now_ns > limits->since_ns ? now_ns - limits->since_ns : 0;
+  limits_pass(limits, now_ns, true);
+  limits_move(limits->ns, limits->now, LIMIT_ASLEEP, absent_ns < passed_ns ? absent_ns : passed_ns);
+}
+
 uint64_t limits_move(uint64_t times_ns[LIMITS], enum limit from, enum limit to, uint64_t ns) {
   assert(from < LIMITS && to < LIMITS);
   if (ns > times_ns[from]) ns = times_ns[from];

@@ -103,6 +103,9 @@ static void sender_wakes(void *state, uint64_t now_ns, const struct turn *turn) 
   sender_on_wake(state, now_ns, turn);
 }
 static void sender_rests(void *state) { sender_on_rest(state); }
+static void sender_absence(void *state, uint64_t now_ns, uint64_t absent_ns) {
+  sender_on_absence(state, now_ns, absent_ns);
+}
 static void sender_held_up(const void *state, struct held_up *held) { sender_get_held_up(state, held); }
 
 const struct role bind_sender = {
@@ -114,6 +117,7 @@ const struct role bind_sender = {
     .get_progress = sender_progress,
     .on_wake = sender_wakes,
     .on_rest = sender_rests,
+    .on_absence = sender_absence,
     .get_held_up = sender_held_up,
     .next_timeout = sender_timeout,
     .jobs_out = sender_jobs,
@@ -142,6 +146,9 @@ static void receiver_wakes(void *state, uint64_t now_ns, const struct turn *turn
   receiver_on_wake(state, now_ns, turn);
 }
 static void receiver_rests(void *state) { receiver_on_rest(state); }
+static void receiver_absence(void *state, uint64_t now_ns, uint64_t absent_ns) {
+  receiver_on_absence(state, now_ns, absent_ns);
+}
 static void receiver_held_up(const void *state, struct held_up *held) { receiver_get_held_up(state, held); }
 
 const struct role bind_receiver = {
@@ -153,6 +160,7 @@ const struct role bind_receiver = {
     .get_progress = receiver_progress,
     .on_wake = receiver_wakes,
     .on_rest = receiver_rests,
+    .on_absence = receiver_absence,
     .get_held_up = receiver_held_up,
     .next_timeout = receiver_timeout,
     .jobs_out = receiver_jobs,

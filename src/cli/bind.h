@@ -20,6 +20,7 @@ struct role {
   void (*get_progress)(const void *state, struct progress *progress);
   void (*on_wake)(void *state, uint64_t now_ns, const struct turn *turn);
   void (*on_rest)(void *state);
+  void (*on_absence)(void *state, uint64_t now_ns, uint64_t absent_ns);
   void (*get_held_up)(const void *state, struct held_up *held);
   uint64_t (*next_timeout)(const void *state);
   size_t (*jobs_out)(const void *state);

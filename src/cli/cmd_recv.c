@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -41,6 +42,7 @@ struct receiving {
   struct listener *listener;
   struct progress_meter meter;
   uint64_t draw_ns, look_ns, leave_ns; /* leave_ns 0: not leaving */
+  uint64_t return_ns; /* until when the one session's sender may come back; 0: none is missed */
   bool draws, has_told_stranger, has_told_keyless;
   enum exit_status status;
 };
@@ -153,7 +155,26 @@ static void on_moved(void *context, struct session *session, uint64_t now_ns) {
 static bool counts(const struct progress *progress) {
   bool is_broken = progress->outcome == OUTCOME_PROTOCOL || progress->outcome == OUTCOME_TIMEOUT ||
                    progress->outcome == OUTCOME_REFUSED;
-  return !is_broken || progress->objects_done + progress->objects_had > 0;
+  return !is_broken || progress->objects_done + progress->objects_had + progress->bytes_moved > 0;
+}
+
+/* The end of a session with --once. A sender that fell silent may be asleep, and comes back by itself. */
+static void end_once(struct receiving *receiving, const struct session *session,
+                     const struct progress *progress, uint64_t now_ns) {
+  const struct options *options = &receiving->options;
+  bool is_silent = progress->outcome == OUTCOME_TIMEOUT && !progress->by_peer && !session->is_too_slow;
+  if (!counts(progress)) {
+    say("%snothing was received, so this was not the one session: still waiting", who(session));
+    return;
+  }
+  receiving->status = report_status(progress);
+  if (!is_silent) {
+    pump_stop(receiving->pump);
+    return;
+  }
+  receiving->return_ns = now_ns + options->timeout_s * NS_PER_S;
+  say("%swhat it sent is kept: still waiting, %llu s, for it to come back", who(session),
+      (unsigned long long)options->timeout_s);
 }
 
 /* The last line about a session, and its status where that counts. */
@@ -175,12 +196,7 @@ static void conclude(struct receiving *receiving, struct session *session, uint6
     report_limits(&session->tally, &held, &stats, options, now_ns - session->established_ns, who(session));
   }
   if (!options->once || receiving->leave_ns != 0) return;
-  if (!counts(&progress)) {
-    say("%snothing was received, so this was not the one session: still waiting", who(session));
-  } else {
-    receiving->status = report_status(&progress);
-    pump_stop(receiving->pump);
-  }
+  end_once(receiving, session, &progress, now_ns);
 }
 
 static void on_ended(void *context, struct session *session, uint64_t now_ns) {
@@ -255,13 +271,26 @@ static void end_slow_ones(struct receiving *receiving, uint64_t now_ns) {
   }
 }
 
+static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
+  struct receiving *receiving = context;
+  if (receiving->return_ns != 0) receiving->return_ns += absent_ns;
+  for (size_t i = 0; i < pump_count(receiving->pump); i++) {
+    struct session *session = pump_session(receiving->pump, i);
+    if (session->state) session->role->on_absence(session->state, now_ns, absent_ns);
+  }
+}
+
 static uint64_t on_tick(void *context, uint64_t now_ns) {
   struct receiving *receiving = context;
   if (receiving->leave_ns != 0) {
     if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
     return receiving->leave_ns;
   }
-  if (!has_session(receiving)) return TIME_NEVER;
+  if (!has_session(receiving)) {
+    if (receiving->return_ns == 0) return TIME_NEVER;
+    if (now_ns >= receiving->return_ns) pump_stop(receiving->pump);
+    return receiving->return_ns;
+  }
   if (now_ns >= receiving->look_ns) {
     end_slow_ones(receiving, now_ns);
     receiving->look_ns = now_ns + LOOK_NS;
@@ -319,10 +348,13 @@ static struct sink *open_folder(const struct options *options, const char *shown
   struct sink *sink = sink_new(&config, &error);
   if (sink) return sink;
   struct stat status;
+  struct statvfs system;
   if (error == ERR_NOT_FOUND && stat(config.folder, &status) == 0)
     say("%s: is a file, not a folder", shown);
   else if (error == ERR_NOT_FOUND)
     say("%s: there is no such folder (make it: mkdir -p %s)", shown, shown);
+  else if (error == ERR_DENIED && statvfs(config.folder, &system) == 0 && system.f_flag & ST_RDONLY)
+    say("%s: the file system is read-only", shown);
   else if (error == ERR_DENIED)
     say("%s: no permission to write there", shown);
   else
@@ -375,6 +407,7 @@ static enum exit_status receive_all(struct receiving *receiving, const struct ud
                              .moved = on_moved,
                              .ended = on_ended,
                              .tick = on_tick,
+                             .woken = on_woken,
                              .signalled = on_signalled};
   const struct options *options = &receiving->options;
   int error = 0;
@@ -384,9 +417,11 @@ static enum exit_status receive_all(struct receiving *receiving, const struct ud
     return EXIT_FILES;
   receiving->pump = pump_new(&hooks, socket, FILE_THREADS, &error);
   if (!receiving->pump) {
-    if (error == ERR_ADDRESS)
+    if (error == ERR_ADDRESS && !options->listen)
+      say("UDP port %u is in use here (another --port N?)", options->port);
+    else if (error == ERR_ADDRESS)
       say("UDP port %u is in use here, or %s is no address of this machine (another --port N?)",
-          options->port, options->listen ? options->listen : "that");
+          options->port, options->listen);
     else
       say("cannot open a socket on UDP port %u: %s", options->port, error_text(error));
     return EXIT_NETWORK;

@@ -1,7 +1,8 @@
 /* `udpcp send`: finds the sources and the receiver, then lets a sender run on the pump. The addresses of a
  * host are tried one after the other, each with a socket, a connection and a pump of its own; what comes
- * after the handshake is final. At the end the close is repeated until the receiver answers it, for a moment:
- * so the receiver, too, knows that all went well, and does not wait for a sender that has left. */
+ * after the handshake is final, but for a sleep of this machine: then the same address is tried anew. At the
+ * end the close is sent, its answer waited for, for a moment, and the last datagram sent once more: so the
+ * receiver, too, knows that all went well, and does not wait for a sender that has left. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "trace.h"
 #include "trust.h"
 #include "udpcp/fs.h"
+#include "units.h"
 
 enum {
   ADDRESSES_MAX = 8,
@@ -63,6 +65,7 @@ struct sending {
   struct progress progress;
   struct progress_meter meter;
   struct slow slow;
+  uint64_t heard_ns, heard_packets; /* when a look last found more packets come, and how many */
   uint64_t draw_ns, look_ns;
   bool draws;
 };
@@ -132,7 +135,14 @@ static void say_congestion(struct sending *sending, const struct session *sessio
   conn_get_stats(session->conn, &stats);
   if (stats.congestion_why == sending->congestion_why) return;
   sending->congestion_why = stats.congestion_why;
-  say("congestion control: %s (%s)", stats.congestion, stats.congestion_why);
+  static const char by_path[] = "round trip: ";
+  char least[UNITS_TEXT_BYTES];
+  const char *at = stats.congestion_why ? strstr(stats.congestion_why, by_path) : NULL;
+  if (at)
+    say("congestion control: %s (round trip %s: %s)", stats.congestion, ms_text(stats.rtt_min_ns, least),
+        at + strlen(by_path));
+  else
+    say("congestion control: %s (%s)", stats.congestion, stats.congestion_why);
 }
 
 static void on_moved(void *context, struct session *session, uint64_t now_ns) {
@@ -160,6 +170,8 @@ static void on_ended(void *context, struct session *session, uint64_t now_ns) {
 static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
   struct sending *sending = context;
   sending->slow = (struct slow){.since_ns = 0};
+  struct session *session = sending->session;
+  if (session->state) session->role->on_absence(session->state, now_ns, absent_ns);
   sending->absent_ns = absent_ns;
   sending->woken_ns = now_ns;
 }
@@ -228,7 +240,12 @@ static void end_if_stuck(struct sending *sending, uint64_t now_ns) {
   uint64_t bytes =
       sending->progress.bytes_moved + sending->progress.bytes_held + stats.control_bytes_received;
   bool is_held = session->role->jobs_out(session->state) > 0;
+  uint64_t begun_ns = sending->slow.since_ns;
+  if (stats.packets_received != sending->heard_packets) sending->heard_ns = now_ns;
+  sending->heard_packets = stats.packets_received;
   if (session->is_closed || !slow_on_look(&sending->slow, now_ns, bytes, is_held, 1, window_s)) return;
+  /* One that is silent is the idle timeout's. What is heard first after a sleep was sent during it. */
+  if (sending->heard_ns < begun_ns + window_s * NS_PER_S / 2) return;
   snprintf(reason, sizeof reason, "no progress for %llu s", (unsigned long long)window_s);
   conn_close(session->conn, now_ns, CLOSE_TIMEOUT, reason);
   pump_touch(sending->pump, session);

@@ -19,6 +19,7 @@ static const char *const names[LIMITS] = {
     [LIMIT_SENDER_CPU] = "the sender's CPU",
     [LIMIT_RECEIVER_CPU] = "the receiver's CPU",
     [LIMIT_PEER] = "the network or the sender",
+    [LIMIT_ASLEEP] = "this machine's sleep",
 };
 
 /* Whole percents that add up to 100: what rounding down leaves goes to the largest remainders. */
@@ -62,12 +63,6 @@ static void add(struct line *line, const char *piece) {
   if (line->used >= LIMITS_TEXT_BYTES) line->used = LIMITS_TEXT_BYTES - 1;
 }
 
-static const char *ms_text(uint64_t ns, char text[UNITS_TEXT_BYTES]) {
-  double ms = (double)ns / (double)NS_PER_MS;
-  snprintf(text, UNITS_TEXT_BYTES, ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
-  return text;
-}
-
 static void add_network(struct line *line, const struct conn_stats *stats, enum limits_detail detail) {
   char piece[256], least[UNITS_TEXT_BYTES], smoothed[UNITS_TEXT_BYTES];
   char window[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
@@ -85,8 +80,8 @@ static void add_network(struct line *line, const struct conn_stats *stats, enum 
 
 static void add_drops(struct line *line, uint64_t drops, const char *side) {
   char piece[128];
-  snprintf(piece, sizeof piece, "; %llu datagram%s overflowed the %s's socket (net.core.rmem_max)",
-           (unsigned long long)drops, drops == 1 ? "" : "s", side);
+  snprintf(piece, sizeof piece, "; the %s's socket overflowed %llu time%s (net.core.rmem_max)", side,
+           (unsigned long long)drops, drops == 1 ? "" : "s");
   if (drops > 0) add(line, piece);
 }
 

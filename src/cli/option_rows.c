@@ -18,7 +18,9 @@ enum {
 
 static const char *take_port(struct options *options, const char *value) {
   uint64_t port;
-  if (!number_parse(value, 0, 65535, &port)) return "is not a port, a number from 1 to 65535";
+  if (!number_parse(value, 0, 65535, &port))
+    return options->command == COMMAND_RECV ? "is not a port, a number from 0 (any free one) to 65535"
+                                            : "is not a port, a number from 1 to 65535";
   options->port = (uint16_t)port;
   return NULL;
 }
@@ -40,9 +42,9 @@ static const char *take_overwrite(struct options *options, const char *value) {
 }
 
 static const char *take_rate(struct options *options, const char *value) {
+  options->rate_bytes_per_s_max = UINT64_MAX; /* stays when it is no rate */
   const char *complaint = rate_parse(value, &options->rate_bytes_per_s_max);
-  if (complaint) return complaint;
-  return options->rate_bytes_per_s_max < RATE_BYTES_PER_S_MIN ? "is too little: at least 1kB" : NULL;
+  return options->rate_bytes_per_s_max < RATE_BYTES_PER_S_MIN ? "is too little: at least 1kB" : complaint;
 }
 
 static const char *take_min_rate(struct options *options, const char *value) {
@@ -152,7 +154,9 @@ const struct row option_rows[] = {
      "k, M or G with bit or B, or KiB, MiB, GiB (no limit)",
      take_rate, 0},
     {"cc", 0, COMMAND_SEND, "NAME",
-     "congestion control: auto, cubic, bbr, or background, which\nyields to all other traffic (auto)",
+     "congestion control: auto, cubic, bbr, or background, which\n"
+     "yields to all other traffic (auto: cubic within a LAN, bbr\n"
+     "on longer paths and where losses come without a queue)",
      take_congestion, 0},
     {"timeout", 0, BOTH, "SEC",
      "silence after which the other side counts as gone (30);\n"

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,6 +129,8 @@ static const char *check_old(int fd) {
   char first;
   if (fstat(fd, &status) != 0) return error_text(error_from_errno(errno));
   if (!S_ISREG(status.st_mode)) return "it is not a regular file";
+  /* Where a file system knows no locks it goes without. */
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return "another udpcp is writing it";
   if (status.st_size > 0 && (pread(fd, &first, 1, 0) != 1 || first != RECORD_SEPARATOR))
     return "it is there and holds no trace; it stays";
   return ftruncate(fd, 0) == 0 ? NULL : error_text(error_from_errno(errno));
@@ -142,7 +145,9 @@ struct trace *trace_open(const struct options *options, int *error) {
   text_escape((const uint8_t *)options->trace, strlen(options->trace), shown, sizeof shown);
   int fd = -1;
   if (!why) fd = open(options->trace, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
-  if (!why) why = fd < 0 ? error_text(error_from_errno(errno)) : check_old(fd);
+  if (!why && fd < 0)
+    why = errno == EROFS ? "the file system is read-only" : error_text(error_from_errno(errno));
+  if (!why) why = check_old(fd);
   if (!why && !(trace->file = fdopen(fd, "w"))) why = error_text(error_from_errno(errno));
   if (why) {
     say("--trace: cannot write %s: %s", shown, why);

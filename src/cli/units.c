@@ -72,6 +72,12 @@ const char *duration_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]) {
   return text;
 }
 
+const char *ms_text(uint64_t ns, char text[UNITS_TEXT_BYTES]) {
+  double ms = (double)ns / (double)NS_PER_MS;
+  snprintf(text, UNITS_TEXT_BYTES, ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
+  return text;
+}
+
 const char *clock_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]) {
   uint64_t s = duration_ns / NS_PER_S;
   if (s < 3600)
@@ -84,7 +90,8 @@ const char *clock_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]) {
   return text;
 }
 
-/* Millionths of the decimal number at *text, which is moved past it. False: no number, or too large a one. */
+/* Millionths of the decimal number at *text, which is moved past it; UINT64_MAX: too large a one. False: no
+ * number. */
 static bool decimal_parse(const char **text, uint64_t *millionths) {
   const char *at = *text;
   uint64_t value = 0;
@@ -97,13 +104,11 @@ static bool decimal_parse(const char **text, uint64_t *millionths) {
     }
     digits++;
     if (fraction_digits == 6) continue;
-    if (value > UINT64_MAX / 100) return false;
-    value = value * 10 + (uint64_t)(*at - '0');
+    value = value > UINT64_MAX / 100 ? UINT64_MAX : value * 10 + (uint64_t)(*at - '0');
     if (fraction_digits >= 0) fraction_digits++;
   }
   for (int i = fraction_digits < 0 ? 0 : fraction_digits; i < 6; i++) {
-    if (value > UINT64_MAX / 10) return false;
-    value *= 10;
+    value = value > UINT64_MAX / 10 ? UINT64_MAX : value * 10;
   }
   *text = at;
   *millionths = value;
@@ -128,7 +133,7 @@ const char *rate_parse(const char *text, uint64_t *bytes_per_s) {
   if (bits == 0)
     return size <= 1 ? "does not say bits or bytes: write it like 800Mbit or 100MB"
                      : "has an unknown unit: k, M or G with bit or B, or KiB, MiB, GiB";
-  if (millionths > RATE_BITS_MAX * 1000000 / bits) return "is more than any network carries";
+  if (millionths > RATE_BITS_MAX * 1000000 / bits) return "is too large: at most 8000Gbit";
   *bytes_per_s = millionths * bits / 8000000;
   return *bytes_per_s == 0 ? "is too little: at least 1B" : NULL;
 }
@@ -158,7 +163,7 @@ const char *size_parse(const char *text, uint64_t *bytes) {
     return *text ? "has an unknown unit: B, or k, M, G or T with B or iB"
                  : "does not say its unit: write it like 500MB or 10GiB";
   uint64_t whole = millionths / 1000000, part = millionths % 1000000;
-  if (whole > SIZE_BYTES_MAX / unit) return "is more than any disk holds";
+  if (millionths == UINT64_MAX || whole > SIZE_BYTES_MAX / unit) return "is too large";
   *bytes = whole * unit + part * unit / 1000000;
   return *bytes == 0 ? "is too little: at least 1B" : NULL;
 }

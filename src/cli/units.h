@@ -12,6 +12,8 @@ const char *size_text(uint64_t bytes, char text[UNITS_TEXT_BYTES]);
 const char *rate_text(uint64_t bytes_per_s, char text[UNITS_TEXT_BYTES]);
 /* "0.42 s", "12.3 s", "4 min 05 s", "1 h 02 min". */
 const char *duration_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]);
+/* "0.42 ms", "12.3 ms", "123 ms". */
+const char *ms_text(uint64_t ns, char text[UNITS_TEXT_BYTES]);
 /* "0:07", "12:34", "1:02:03": a clock's face, for a line that is rewritten. */
 const char *clock_text(uint64_t duration_ns, char text[UNITS_TEXT_BYTES]);
 

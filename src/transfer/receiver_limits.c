@@ -44,6 +44,12 @@ void receiver_on_wake(struct receiver *receiver, uint64_t now_ns, const struct t
   pass_lull(receiver, passed_ns, turn);
 }
 
+void receiver_on_absence(struct receiver *receiver, uint64_t now_ns, uint64_t absent_ns) {
+  if (receiver->finished_told || !receiver->is_measured) return;
+  limits_on_absence(&receiver->limits, now_ns, absent_ns);
+  receiver->data_ns += absent_ns; /* what did not come meanwhile is no lull */
+}
+
 void receiver_on_rest(struct receiver *receiver) {
   struct conn_stats stats;
   conn_get_stats(receiver->session.conn, &stats);

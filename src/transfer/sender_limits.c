@@ -24,6 +24,10 @@ void sender_on_wake(struct sender *sender, uint64_t now_ns, const struct turn *t
   sender->drops = turn->drops;
 }
 
+void sender_on_absence(struct sender *sender, uint64_t now_ns, uint64_t absent_ns) {
+  if (!sender->is_told) limits_on_absence(&sender->limits, now_ns, absent_ns);
+}
+
 /* With nothing to send at the moment. */
 static enum limit limit_of_idle(const struct sender *sender, const struct conn_stats *stats) {
   const struct out_block *block = sender->ready_first;

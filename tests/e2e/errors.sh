@@ -176,12 +176,13 @@ the_receiver_hangs() {
 the_sender_is_killed() {
   slowly 2 || return 1
   kill -KILL "$sender"
-  wait_until 6 says "$receiver_log" 'still waiting' && says "$receiver_log" 'silent for 2 s' &&
+  wait_until 6 says "$receiver_log" 'what it sent is kept: still waiting, 2 s' &&
+    says "$receiver_log" 'silent for 2 s' &&
     only_parts "$work/to" && nothing_final && sends 0 "$work/from/slow" 127.0.0.1 &&
     leaves "$receiver" 5 0 && same "$work/from" "$work/to"
 }
 
-# What had begun to arrive counts for --once, however it ends.
+# What had begun to arrive counts for --once, however it ends; but its sender may come back.
 the_sender_is_killed_later() {
   fresh from to
   echo first >"$work/from/a"
@@ -192,7 +193,7 @@ the_sender_is_killed_later() {
   running+=("$sender")
   wait_until 5 test -e "$work/to/a" || { why='the first file did not arrive' && return 1; }
   kill -KILL "$sender"
-  leaves "$receiver" 6 30 && says "$receiver_log" 'silent for 2 s'
+  leaves "$receiver" 10 30 && says "$receiver_log" 'silent for 2 s'
 }
 
 interrupted() { # interrupted SIGNAL WHOM

@@ -70,6 +70,15 @@ jumbo() { # jumbo LARGEST OPTION...
 jumbo_passes() { jumbo 8972; }
 jumbo_does_not() { jumbo 1472 --mtu 1500; }
 
+# netlab's own: who is stopped after the other has ended hears its last words first.
+hears_the_last() {
+  fresh to
+  timeout -k 5 20 "$netlab" --delay 200ms --stop-a-after-b -- "$program" recv "$work/to" -- \
+    "$program" send "$program" 10.77.0.1 >"$work/lab.log" 2>&1 ||
+    { why=$(tail -n 2 "$work/lab.log") && return 1; }
+  ! grep -q interrupted "$work/lab.log" || { why='the receiver did not hear the end' && return 1; }
+}
+
 fresh from
 random_file "$work/from/large" 9000000
 
@@ -78,6 +87,7 @@ if "$netlab" --can-netns; then
   it 'a path that is dark for a while' goes_dark
   it 'a path that begins to swallow large datagrams' shrinks
   it 'a sender that gets another address' moves
+  it 'a long path, and a receiver that is stopped' hears_the_last
   it 'jumbo frames where they pass' jumbo_passes
   it 'jumbo frames asked for where they do not' jumbo_does_not
 fi

@@ -26,11 +26,14 @@ sender_sleeps_a_little() {
   begin 4 && sleeps sender 2.5 || return 1
   leaves "$sender" 15 0 && same "$work/from" "$work/to" || return 1
   ! grep -q slept "$work/send.log" || { why='connected anew' && return 1; }
+  says "$work/send.log" "this machine's sleep"
 }
 
 receiver_sleeps_a_little() {
   begin 4 && sleeps receiver 2.5 || return 1
-  leaves "$sender" 15 0 && same "$work/from" "$work/to"
+  leaves "$sender" 15 0 && same "$work/from" "$work/to" || return 1
+  wait_until 5 grep -q "this machine's sleep" "$receiver_log" ||
+    { why='does not say that it slept' && return 1; }
 }
 
 both_sleep_long() {
@@ -42,7 +45,7 @@ both_sleep_long() {
 }
 
 sender_sleeps_long() {
-  begin 2 && sleeps sender 4.5 || return 1
+  begin 3 && sleeps sender 5.5 || return 1 # 3 s are also the least after which a receiver counts as stuck
   leaves "$sender" 20 0 && same "$work/from" "$work/to" || return 1
   says "$work/send.log" 'slept for' || return 1
   says "$work/send.log" 'were there from an earlier try'

@@ -54,6 +54,24 @@ keeps_what_is_no_trace() {
   sends 1 --trace - "$work/from/a" 127.0.0.1 && says "$work/send.log" 'is no file'
 }
 
+one_writer() {
+  fresh to
+  receive --trace "$work/one.sqlog" "$work/to" || return 1
+  sends 11 --trace "$work/one.sqlog" "$work/from/a" 127.0.0.1 &&
+    says "$work/send.log" 'another udpcp is writing it'
+}
+
+replaces_pages_only() {
+  local letter=$work/letter.html
+  echo 'Dear reader' >"$letter"
+  ! "$page" -o "$letter" "$work/send.sqlog" 2>"$work/page.log" ||
+    { why='it wrote over a letter' && return 1; }
+  says "$work/page.log" 'it stays' && [ "$(cat "$letter")" = 'Dear reader' ] || { why=gone && return 1; }
+  "$page" --force -o "$letter" "$work/send.sqlog" >"$work/page.out" &&
+    "$page" -o "$letter" "$work/send.sqlog" >"$work/page.out" || { why='a page is not replaced' && return 1; }
+  ! "$page" --frob 2>"$work/page.log" && says "$work/page.log" '--frob'
+}
+
 # draws STATUS FILE [OPTION...]: the page is in $work/page, what was said in $work/page.log.
 draws() {
   local expected=$1 file=$2 status
@@ -66,25 +84,28 @@ draws() {
   return 1
 }
 
-# The page is well-formed, has all panels, and asks for nothing from elsewhere.
+# The page is well-formed, has all panels (but those named), and asks for nothing from elsewhere.
 is_whole() {
-  python3 - "$work/page" <<'PY' >"$work/page.why" 2>&1 || { why=$(tail -n 1 "$work/page.why") && return 1; }
+  python3 - "$work/page" "${1:-}" <<'PY' >"$work/page.why" 2>&1 ||
 import re, sys, xml.etree.ElementTree as tree
 text = open(sys.argv[1], encoding="utf-8").read()
 page = tree.fromstring(text.replace("<!DOCTYPE html>", "", 1).encode())
 titles = {e.text for e in page.iter() if e.get("class") == "title"}
-assert {"Data", "Rate", "In flight", "Round trip", "Losses"} <= titles, titles
+assert {"Data", "Rate", "In flight", "Round trip", "Losses"} - {sys.argv[2]} <= titles, titles
+assert sys.argv[2] not in titles, titles
 assert page.tag == "html" or page.tag.endswith("}svg"), page.tag
 elements = [e for e in page.iter() if e.tag.rsplit("}", 1)[-1] in ("image", "link", "iframe", "use", "a")]
 assert not elements and not re.search(r"(src|href)=|@import|url\(", text)
 drawn = re.sub(r"<style>.*?</style>", "", text)
 assert not re.search(r"[\x00-\x08\x0b-\x1f]|nan|inf[^lo]", drawn), "not a number"
 PY
+    { why=$(tail -n 1 "$work/page.why") && return 1; }
 }
 
 draws_both_ends() {
   draws 0 "$work/send.sqlog" && is_whole && grep -q 'acknowledged in .* lost (' "$work/page" || return 1
-  draws 0 "$work/recv.sqlog" && is_whole && draws 0 "$work/send.sqlog" --svg && is_whole || return 1
+  draws 0 "$work/recv.sqlog" && is_whole 'In flight' || return 1
+  draws 0 "$work/send.sqlog" --svg && is_whole || return 1
   grep -q '<title>.*bbr</title>\|, bbr<' "$work/page" || { why='the controller is not named' && return 1; }
   draws 0 "$work/two.sqlog" "$work/send.sqlog" && is_whole || return 1
   [ "$(grep -o '<figure' "$work/page" | wc -l)" = 3 ] || { why='not three connections' && return 1; }
@@ -101,6 +122,8 @@ damaged_ones() {
   draws 1 "$work/empty" && says "$work/page.log" 'no trace' && draws 1 "$program" || return 1
   echo '{"qlog_version":"0.3","traces":[]}' >"$work/json"
   draws 1 "$work/json" && says "$work/page.log" 'no trace' && draws 1 "$work/none" || return 1
+  head -c 40 "$work/send.sqlog" >"$work/short.sqlog"
+  draws 1 "$work/short.sqlog" && says "$work/page.log" 'cut off before its first record' || return 1
   head -n 1 "$work/send.sqlog" >"$work/head.sqlog"
   draws 1 "$work/head.sqlog" && says "$work/page.log" 'no connection' && draws 1 "$work"
 }
@@ -114,7 +137,9 @@ hostile_one() {
 it 'both ends of a lossy transfer are traced, and agree with their own counts' lossy
 it 'sessions of one receiver share a file, told apart by their id' two_sessions
 it 'a file that is no trace stays' keeps_what_is_no_trace
+it 'a trace that another writes stays its own' one_writer
 it 'the page of either end is whole' draws_both_ends
+it 'only a page is replaced by a page' replaces_pages_only
 it 'a damaged trace is drawn as far as it goes, anything else is refused' damaged_ones
 it 'a hostile trace gets nowhere' hostile_one
 finish

@@ -28,6 +28,8 @@ events = (
     ("transport:packet_sent", {"header": evil, "raw": {"length": 1 << 70}, "frames": [1, None, stream]}),
     ("transport:packet_sent", packet(evil, 1 << 60, 1e308, [stream, {"frame_type": []}])),
     ("transport:packet_sent", packet("1RTT", 3, -5, evil)),
+    ("transport:packet_sent", packet("1RTT", 5, 1 << 62, [stream])),
+    ("transport:packet_sent", packet("1RTT", 6, 1 << 62, [stream])),
     ("transport:packet_received", packet({}, True, 1 << 62, None)),
     ("transport:packets_acked", {"packet_number_space": [], "packet_numbers": [evil, 1 << 65, True, -1, 3]}),
     ("recovery:packet_lost", packet([], {}, [], [])),

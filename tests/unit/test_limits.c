@@ -76,6 +76,18 @@ static void time_does_not_go_back(void) {
   CU_ASSERT_EQUAL(limits.ns[LIMIT_NETWORK], 500);
 }
 
+static void sleep_has_a_share_of_its_own(void) {
+  struct limits limits;
+  limits_init(&limits, 1000, LIMIT_NETWORK, LIMIT_SENDER_CPU);
+  limits_on_absence(&limits, 9000, 7000);
+  limits_pass(&limits, 9500, true);
+  CU_ASSERT_EQUAL(limits.ns[LIMIT_NETWORK], 1500);
+  CU_ASSERT_EQUAL(limits.ns[LIMIT_ASLEEP], 7000);
+  limits_on_absence(&limits, 9600, 7000); /* never more than has passed */
+  CU_ASSERT_EQUAL(limits.ns[LIMIT_NETWORK], 1500);
+  CU_ASSERT_EQUAL(limits.ns[LIMIT_ASLEEP], 7100);
+}
+
 static void moves_no_more_than_there_is(void) {
   static const struct {
     uint64_t from, most, moved;
@@ -89,4 +101,4 @@ static void moves_no_more_than_there_is(void) {
 }
 
 UNIT_MAIN(UNIT_CASE(each_time_has_its_state), UNIT_CASE(time_does_not_go_back),
-          UNIT_CASE(moves_no_more_than_there_is))
+          UNIT_CASE(sleep_has_a_share_of_its_own), UNIT_CASE(moves_no_more_than_there_is))

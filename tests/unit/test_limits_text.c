@@ -31,16 +31,16 @@ static void says_who_had_which_share(void) {
        "limited by the network 34% (bbr), the receiver's window 33%, the receiver's CPU 33%"},
       {{.ns = {[LIMIT_DROPS] = 3, [LIMIT_SENDER_CPU] = 1}, .drops = 1},
        LIMITS_SHARES,
-       "limited by the receiver's socket buffer 75%, the sender's CPU 25%; 1 datagram overflowed the "
-       "receiver's socket (net.core.rmem_max)"},
+       "limited by the receiver's socket buffer 75%, the sender's CPU 25%; the receiver's socket "
+       "overflowed 1 time (net.core.rmem_max)"},
       {{.ns = {[LIMIT_PEER] = 1}, .drops = 655},
        LIMITS_SHARES,
-       "limited by the network or the sender 100%; 655 datagrams overflowed the receiver's socket "
+       "limited by the network or the sender 100%; the receiver's socket overflowed 655 times "
        "(net.core.rmem_max)"},
       {{.ns = {[LIMIT_RATE_MAX] = 1}, .drops = 2, .sender_drops = 3},
        LIMITS_NUMBERS,
-       "limited by --bwlimit 100%; 2 datagrams overflowed the receiver's socket (net.core.rmem_max); 3 "
-       "datagrams overflowed the sender's socket (net.core.rmem_max)"},
+       "limited by --bwlimit 100%; the receiver's socket overflowed 2 times (net.core.rmem_max); "
+       "the sender's socket overflowed 3 times (net.core.rmem_max)"},
       {{.ns = {[LIMIT_RATE_MAX] = 1}, .sender_drops = 3}, LIMITS_SHARES, "limited by --bwlimit 100%"},
       {{.ns = {[LIMIT_NETWORK] = 3, [LIMIT_ANSWERS] = 1}},
        LIMITS_NUMBERS,

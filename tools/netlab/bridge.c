@@ -126,9 +126,17 @@ static int bridge_open(struct bridge *b, const sigset_t *signal_mask, struct fai
   return 0;
 }
 
+static int is_heard(const void *self) {
+  const struct bridge *b = self;
+
+  return link_next_time(b->link[DIRECTION_BA]) == LINK_NEVER;
+}
+
 int bridge_run(const struct options *o, struct failure *f) {
   struct bridge b = {.options = o,
                      .crew = {.delay_b_ns = o->delay_b_ns, .stops_a_after_b = o->stops_a_after_b}};
+  b.crew.is_heard = is_heard;
+  b.crew.link = &b;
   struct loop_service service = {&b, bridge_watch, bridge_serve, bridge_next_time};
   sigset_t signal_mask;
   int signal_fd = loop_open_signals(&signal_mask);

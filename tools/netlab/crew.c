@@ -1,11 +1,13 @@
 /* The commands of a run, see crew.h. Asked to end, they get SIGTERM, and 3 s later (or when asked twice)
- * SIGKILL. */
+ * SIGKILL. A command A that is stopped because B has ended first hears what B sent last. */
 #include "crew.h"
 
 #include <assert.h>
 
 #define NEVER UINT64_MAX
 #define MERCY_NS UINT64_C(3000000000)
+#define HEARING_NS UINT64_C(20000000) /* for A to take what has come, and between looks at the link */
+#define HEARING_NS_MAX UINT64_C(2000000000)
 
 static void signal_all(struct crew *c, int signal_number) {
   child_signal(&c->member[CREW_A], signal_number);
@@ -19,6 +21,7 @@ void crew_start(struct crew *c, uint64_t now_ns) {
   c->end_signal = 0;
   c->kill_ns = NEVER;
   c->b_start_ns = NEVER;
+  c->stop_ns = c->stop_latest_ns = NEVER;
   if (c->member[CREW_A].state == CHILD_WAITING) child_start(&c->member[CREW_A]);
   if (c->member[CREW_B].state == CHILD_WAITING) c->b_start_ns = now_ns + c->delay_b_ns;
   crew_on_time(c, now_ns);
@@ -28,10 +31,23 @@ static void on_child_ended(struct crew *c, uint64_t now_ns) {
   child_poll(&c->member[CREW_A]);
   child_poll(&c->member[CREW_B]);
   if (!c->stops_a_after_b || c->member[CREW_B].state != CHILD_ENDED || is_over(&c->member[CREW_A])) return;
-  if (c->kill_ns == NEVER) {
-    child_signal(&c->member[CREW_A], SIGTERM);
-    c->kill_ns = now_ns + MERCY_NS;
-  }
+  if (c->kill_ns != NEVER || c->stop_latest_ns != NEVER) return;
+  c->stop_ns = now_ns + HEARING_NS;
+  c->stop_latest_ns = now_ns + HEARING_NS_MAX;
+}
+
+/* What has just arrived A still has to take: so the link must have been empty a while ago, too. */
+static void stop_a(struct crew *c, uint64_t now_ns) {
+  int is_heard = c->is_heard == NULL || c->is_heard(c->link);
+
+  if (is_heard && c->was_heard) c->stop_latest_ns = now_ns;
+  c->was_heard = is_heard;
+  c->stop_ns = now_ns + HEARING_NS;
+  if (now_ns < c->stop_latest_ns) return;
+  c->stop_ns = NEVER;
+  if (c->kill_ns != NEVER) return;
+  child_signal(&c->member[CREW_A], SIGTERM);
+  c->kill_ns = now_ns + MERCY_NS;
 }
 
 void crew_on_signal(struct crew *c, int signal_number, uint64_t now_ns) {
@@ -50,6 +66,7 @@ void crew_on_time(struct crew *c, uint64_t now_ns) {
     c->b_start_ns = NEVER;
     if (c->member[CREW_B].state == CHILD_WAITING) child_start(&c->member[CREW_B]);
   }
+  if (now_ns >= c->stop_ns) stop_a(c, now_ns);
   if (now_ns >= c->kill_ns) {
     c->kill_ns = NEVER;
     signal_all(c, SIGKILL);
@@ -57,7 +74,9 @@ void crew_on_time(struct crew *c, uint64_t now_ns) {
 }
 
 uint64_t crew_next_time(const struct crew *c) {
-  return c->b_start_ns < c->kill_ns ? c->b_start_ns : c->kill_ns;
+  uint64_t next_ns = c->b_start_ns < c->kill_ns ? c->b_start_ns : c->kill_ns;
+
+  return next_ns < c->stop_ns ? next_ns : c->stop_ns;
 }
 
 int crew_is_finished(const struct crew *c) {

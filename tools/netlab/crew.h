@@ -13,11 +13,15 @@ struct crew {
   struct child member[CREW_MAX]; /* those prepared take part */
   uint64_t delay_b_ns;
   int stops_a_after_b;
+  int (*is_heard)(const void *link); /* nothing of B's is on its way to A any more; NULL: at once */
+  const void *link;
   /* Private. */
   int is_empty;
   int end_signal; /* the one that told us to end; 0: none */
   uint64_t b_start_ns;
   uint64_t kill_ns;
+  uint64_t stop_ns, stop_latest_ns; /* when A is to be stopped, and not later than */
+  int was_heard;
 };
 
 void crew_start(struct crew *c, uint64_t now_ns);
