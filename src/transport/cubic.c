@@ -13,6 +13,7 @@
 #define CUBIC_BETA 0.7                                       /* what a reduction leaves */
 #define RENO_ALPHA (3 * (1 - CUBIC_BETA) / (1 + CUBIC_BETA)) /* as fast on average as Reno, which halves */
 #define TARGET_GROWTH_MAX 1.5
+enum { TRAINS_PER_WINDOW = 16 };
 #define PACING_GAIN_SLOW_START 2.0 /* the window doubles in a round, so must the rate */
 #define PACING_GAIN 1.25
 #define RATE_BYTES_PER_S_MAX 1e12
@@ -40,6 +41,9 @@ static void set_rate(struct congestion *cc) {
   double gain = cc->window < cc->threshold ? PACING_GAIN_SLOW_START : PACING_GAIN;
   double rate = gain * (double)cc->window * 1e9 / (double)cc->cubic.smoothed_ns;
   cc->rate_bytes_per_s = (uint64_t)(rate < RATE_BYTES_PER_S_MAX ? rate : RATE_BYTES_PER_S_MAX);
+  /* Whenever the queue is full, what is lost is the end of a train: it is a small part of the window. */
+  uint64_t part = cc->window / TRAINS_PER_WINDOW, by_rate = cc->rate_bytes_per_s / 1000;
+  cc->quantum = part < by_rate ? part : by_rate;
 }
 
 static void cubic_init(struct congestion *cc) {

@@ -30,8 +30,9 @@ static uint64_t rtt_threshold_ns(uint64_t last_round_min_rtt_ns) {
   return threshold;
 }
 
-/* Compares the minima once the round has samples enough. */
-static void judge_round(struct hystart *hystart) {
+/* Compares the minima once the round has samples enough. On a LAN the round before may have been late by our
+ * own doing, when a connection begins: there the least round trip of all counts. */
+static void judge_round(struct hystart *hystart, uint64_t least_ns) {
   if (hystart->round_samples < HYSTART_SAMPLES_MIN) return;
   if (hystart->conservative) {
     if (hystart->round_min_rtt_ns >= hystart->baseline_rtt_ns) return;
@@ -39,7 +40,9 @@ static void judge_round(struct hystart *hystart) {
     return;
   }
   uint64_t last = hystart->last_round_min_rtt_ns;
-  if (last == UINT64_MAX || hystart->round_min_rtt_ns < last + rtt_threshold_ns(last)) return;
+  if (last == UINT64_MAX) return;
+  if (last < HYSTART_LAN_NS && least_ns < last) last = least_ns;
+  if (hystart->round_min_rtt_ns < last + rtt_threshold_ns(last)) return;
   hystart->conservative = true;
   hystart->conservative_rounds = 1; /* a round already begun counts */
   hystart->baseline_rtt_ns = hystart->round_min_rtt_ns;
@@ -55,7 +58,7 @@ enum hystart_verdict hystart_on_ack(struct hystart *hystart, const struct conges
   if (ack->has_sample) {
     if (ack->rtt->latest_ns < hystart->round_min_rtt_ns) hystart->round_min_rtt_ns = ack->rtt->latest_ns;
     hystart->round_samples++;
-    if (!ack->app_limited) judge_round(hystart);
+    if (!ack->app_limited) judge_round(hystart, ack->rtt->min_ns);
   }
   return hystart->conservative ? HYSTART_GROW_SLOWLY : HYSTART_GROW;
 }

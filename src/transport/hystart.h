@@ -8,6 +8,7 @@ enum {
   HYSTART_RTT_THRESHOLD_NS_MIN = 4000000,
   HYSTART_RTT_THRESHOLD_NS_MAX = 16000000,
   HYSTART_NOISE_NS = 500000, /* on a LAN: timers, and the order in which two ends get the CPU */
+  HYSTART_LAN_NS = 2000000,
   HYSTART_RTT_DIVISOR = 8,
   HYSTART_SAMPLES_MIN = 8,         /* a round's minimum means something from here on */
   HYSTART_CONSERVATIVE_ROUNDS = 5, /* then slow start is over */
