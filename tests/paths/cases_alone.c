@@ -15,9 +15,7 @@ static void share_of(struct judge *judge, const struct scene *scene, double from
 static void alone(struct judge *judge, enum flow_kind kind) {
   struct scene *scene = scene_new(50, 40, 40, 1);
   scene_add(scene, kind, 0);
-  scene_run(scene, 3);
-  scene_mark(scene);
-  scene_run(scene, 20);
+  scene_measure(scene, 3, 20);
   share_of(judge, scene, 3, 20, 50, kind == FLOW_BACKGROUND ? 0.85 : 0.95);
   at_most(judge, "loss", scene_loss(scene), 0.001);
   scene_free(scene);
@@ -121,9 +119,7 @@ static void policer(struct judge *judge, enum flow_kind kind) {
   scene->config[WAY_OUT].policer_bits_per_second = 20000000;
   scene->config[WAY_OUT].policer_bytes = 200000;
   scene_add(scene, kind, 0);
-  scene_run(scene, 5);
-  scene_mark(scene);
-  scene_run(scene, 25);
+  scene_measure(scene, 5, 25);
   share_of(judge, scene, 5, 25, 20, kind == FLOW_BBR ? 0.9 : 0.75);
   at_most(judge, "loss", scene_loss(scene), kind == FLOW_BBR ? 0.03 : 0.01);
   scene_free(scene);
@@ -135,9 +131,7 @@ static void policer(struct judge *judge, enum flow_kind kind) {
 static void bufferbloat(struct judge *judge, enum flow_kind kind) {
   struct scene *scene = scene_new(50, 30, 1000, 1);
   scene_add(scene, kind, 0);
-  scene_run(scene, 0.5);
-  scene_mark(scene);
-  scene_run(scene, 20);
+  scene_measure(scene, 0.5, 20);
   share_of(judge, scene, 2, 20, 50, kind == FLOW_BACKGROUND ? 0.85 : kind == FLOW_BBR ? 0.93 : 0.97);
   if (kind == FLOW_BBR || kind == FLOW_BACKGROUND)
     at_most(judge, "mean queue ms", scene_mean_queue_ms(scene), kind == FLOW_BBR ? 100 : 60);
@@ -149,9 +143,7 @@ static void bufferbloat(struct judge *judge, enum flow_kind kind) {
 static void shallow(struct judge *judge, enum flow_kind kind) {
   struct scene *scene = scene_new(50, 40, 20 * 1500 * 8 / 50e3, 1);
   scene_add(scene, kind, 0);
-  scene_run(scene, 5);
-  scene_mark(scene);
-  scene_run(scene, 25);
+  scene_measure(scene, 5, 25);
   share_of(judge, scene, 5, 25, 50, 0.85);
   at_most(judge, "loss", scene_loss(scene), kind == FLOW_BBR ? 0.02 : 0.005);
   scene_free(scene);
@@ -176,9 +168,7 @@ static void asymmetric(struct judge *judge, enum flow_kind kind) {
   scene->config[WAY_BACK].rates[0].bits_per_second = 1000000;
   scene->config[WAY_BACK].queue_bytes = 20000;
   scene_add(scene, kind, 0);
-  scene_run(scene, 3);
-  scene_mark(scene);
-  scene_run(scene, 10);
+  scene_measure(scene, 3, 10);
   share_of(judge, scene, 3, 10, 100, 0.9);
   at_most(judge, "bytes back, of what the way carries", scene_bytes(scene, WAY_BACK) * 8 / 7e6, 0.5);
   scene_free(scene);

@@ -29,9 +29,7 @@ static void rate_down(struct judge *judge, enum flow_kind kind) {
   struct scene *scene = scene_new(50, 40, 80, 1);
   scene_rate_at(scene, WAY_OUT, 10, 5);
   scene_add(scene, kind, 0);
-  scene_run(scene, 15);
-  scene_mark(scene);
-  scene_run(scene, 40);
+  scene_measure(scene, 15, 40);
   at_least(judge, "share at once", scene_share(scene, 0, 10, 15, 5), kind == FLOW_BACKGROUND ? 0.7 : 0.9);
   at_least(judge, "share then", scene_share(scene, 0, 15, 40, 5), kind == FLOW_BACKGROUND ? 0.8 : 0.9);
   at_most(judge, "loss then", scene_loss(scene), 0.02);
@@ -93,9 +91,7 @@ static void hunger(struct judge *judge, enum flow_kind kind) {
   struct flow *flow = scene_add(scene, kind, 0);
   flow->source.chunk = (uint64_t)(25e6 / 8 / 100);
   flow->source.period_ns = NS_PER_S / 100;
-  scene_run(scene, 4);
-  scene_mark(scene);
-  scene_run(scene, 8);
+  scene_measure(scene, 4, 8);
   at_most(judge, "mean queue ms at half of the rate", scene_mean_queue_ms(scene),
           5); /* a chunk takes as much */
   at_least(judge, "share of what was asked", scene_share(scene, 0, 4, 8, 25), 0.99);

@@ -166,6 +166,12 @@ void scene_mark(struct scene *scene) {
     scene->mark[way] = *link_stats(scene->link[way]);
 }
 
+void scene_measure(struct scene *scene, double from_s, double until_s) {
+  scene_run(scene, from_s);
+  scene_mark(scene);
+  scene_run(scene, until_s);
+}
+
 double scene_mean_queue_ms(const struct scene *scene) {
   const struct link_stats *now = link_stats(scene->link[WAY_OUT]), *then = &scene->mark[WAY_OUT];
   uint64_t count = now->queued - then->queued;

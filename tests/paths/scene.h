@@ -60,6 +60,8 @@ bool scene_run_to_end(struct scene *scene, double limit_s);
 
 /* Figures count from here on. */
 void scene_mark(struct scene *scene);
+/* Runs until `from_s`, marks, and runs until `until_s`. */
+void scene_measure(struct scene *scene, double from_s, double until_s);
 double scene_mean_queue_ms(const struct scene *scene);
 /* Of what entered the way out. */
 double scene_loss(const struct scene *scene);

@@ -5,9 +5,8 @@
 #define BBR_DRAFT_H
 
 #include "bottleneck.h"
+#include "figures.h"
 
-#define MS NS_PER_MS
-#define MBIT 125000ull /* bytes a second */
 #define NO_BOUND UINT64_MAX
 #define STEP_NS (MS / 4)
 

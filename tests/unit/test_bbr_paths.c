@@ -1,17 +1,8 @@
-/* bbr: what it brings over many kinds of paths, on the model of bottleneck.h. With UNIT_FIGURES in the
- * environment of the build (-DUNIT_FIGURES) each figure is printed. */
+/* bbr: what it brings over many kinds of paths, on the model of bottleneck.h. */
 #include "unit.h"
 
 #include "bottleneck.h"
-
-#define MS NS_PER_MS
-#define US NS_PER_US
-#define MBIT 125000ull /* bytes a second */
-#ifdef UNIT_FIGURES
-#define FIGURE(...) printf(__VA_ARGS__)
-#else
-#define FIGURE(...) (void)0
-#endif
+#include "figures.h"
 
 static struct path path;
 static struct bbr *bbr;

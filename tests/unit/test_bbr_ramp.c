@@ -1,16 +1,8 @@
-/* bbr_ramp: how soon a long path is full, and what it costs, on the model of bottleneck.h. With
- * -DUNIT_FIGURES each figure is printed. */
+/* bbr_ramp: how soon a long path is full, and what it costs, on the model of bottleneck.h. */
 #include "unit.h"
 
 #include "bottleneck.h"
-
-#define MS NS_PER_MS
-#define MBIT 125000ull /* bytes a second */
-#ifdef UNIT_FIGURES
-#define FIGURE(...) printf(__VA_ARGS__)
-#else
-#define FIGURE(...) (void)0
-#endif
+#include "figures.h"
 
 static struct path path;
 static struct bbr *bbr;

@@ -2,14 +2,8 @@
 #include "unit.h"
 
 #include "bottleneck.h"
+#include "figures.h"
 
-#define MS NS_PER_MS
-#define MBIT 125000ull /* bytes a second */
-#ifdef UNIT_FIGURES
-#define FIGURE(...) printf(__VA_ARGS__)
-#else
-#define FIGURE(...) (void)0
-#endif
 enum { DATAGRAM = 1000 };
 
 static struct ledbat ledbat;

@@ -2,9 +2,8 @@
 #include "unit.h"
 
 #include "bottleneck.h"
+#include "figures.h"
 
-#define MS NS_PER_MS
-#define MBIT 125000ull /* bytes a second */
 enum { DATAGRAM = 1472 };
 
 /* ---- CUBIC ---- */
