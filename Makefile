@@ -171,6 +171,7 @@ bench-memory: deps-bench all $(BENCH) ## the part of bench without disks: memory
 install: all ## install under PREFIX (default /usr/local), below DESTDIR when given
 	install -D -m 755 $(TOP)/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp
 	install -D -m 755 tools/trace-page $(DESTDIR)$(PREFIX)/bin/udpcp-trace-page
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/udpcp/trace_page tools/trace_page/*.py
 	install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libudpcp.a
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/udpcp include/udpcp/*.h
 	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN))
@@ -179,7 +180,7 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/udpcp $(DESTDIR)$(PREFIX)/bin/udpcp-trace-page
 	rm -f $(DESTDIR)$(PREFIX)/lib/libudpcp.a
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(MAN)))
-	rm -rf $(DESTDIR)$(PREFIX)/include/udpcp
+	rm -rf $(DESTDIR)$(PREFIX)/include/udpcp $(DESTDIR)$(PREFIX)/share/udpcp
 
 clean: ## remove everything that was built
 	rm -rf build
