@@ -44,7 +44,9 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS   += -std=c17 -g -fPIE $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS   := -lxxhash -lgnutls -lseccomp -ljansson -lpthread # their headers: tools/deps
+# libipsec-mb is where the machine has it (src/crypto/wide_gcm.c): asked for when linking, after tools/deps.
+LDLIBS    = -lxxhash -lgnutls -lseccomp -ljansson -lpthread $(IPSEC_MB) # their headers: tools/deps
+IPSEC_MB  = $(filter /%,$(shell $(CC) -print-file-name=libIPSec_MB.so))
 
 # --- what is built ---------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))

@@ -1,7 +1,7 @@
 /* packet_keys: one direction's keys and the three ways to protect a packet with them (proto/wire.md section
  * 8).
  *
- * All that costs is done when keys are made: the cipher or the HMAC is keyed once and its handle kept, so
+ * All that costs is done when keys are made: the cipher or the HMAC is keyed once and kept so, so
  * that a packet costs no allocation and no key schedule. Where a tag can be checked without touching the
  * payload (mac, checksum) nothing is written before it fits; AEAD deciphers on the way and says afterwards
  * whether it was authentic. */
@@ -12,21 +12,19 @@
 #include <assert.h>
 #include <string.h>
 
-enum { AEAD_TAG_BYTES = 16, MAC_TAG_BYTES = 16, CHECKSUM_BYTES = 8, DIGEST_BYTES = 32 };
+enum { MAC_TAG_BYTES = 16, CHECKSUM_BYTES = 8, DIGEST_BYTES = 32 };
 #define PACKET_NUMBER_MAX ((1ull << 62) - 1)
 
 static int init_aead(struct packet_keys *keys, gnutls_cipher_algorithm_t cipher,
                      const uint8_t secret[SECRET_BYTES]) {
-  size_t size = gnutls_cipher_get_key_size(cipher);
+  size_t size = aead_key_size(cipher);
   uint8_t key[SECRET_BYTES];
-  assert(size > 0 && size <= sizeof(key) && gnutls_cipher_get_tag_size(cipher) == AEAD_TAG_BYTES &&
-         gnutls_cipher_get_iv_size(cipher) == NONCE_BYTES);
+  assert(size > 0 && size <= sizeof(key));
   hkdf_expand_label(secret, "udpcp key", key, size);
   hkdf_expand_label(secret, "udpcp iv", keys->iv, sizeof(keys->iv));
-  gnutls_datum_t datum = {key, (unsigned)size};
-  int error = gnutls_aead_cipher_init(&keys->aead, cipher, &datum);
+  int error = aead_init(&keys->aead, cipher, key);
   gnutls_memset(key, 0, sizeof(key));
-  return error ? ERR_NO_MEMORY : 0;
+  return error;
 }
 
 static int init_mac(struct packet_keys *keys, const uint8_t secret[SECRET_BYTES]) {
@@ -68,7 +66,7 @@ int packet_keys_init(struct packet_keys *keys, const struct protection *how,
 }
 
 void packet_keys_clear(struct packet_keys *keys) {
-  if (keys->suite == PROTECT_AEAD) gnutls_aead_cipher_deinit(keys->aead);
+  if (keys->suite == PROTECT_AEAD) aead_clear(&keys->aead);
   if (keys->suite == PROTECT_MAC) gnutls_hmac_deinit(keys->mac, NULL);
   gnutls_memset(keys, 0, sizeof(*keys));
 }
@@ -121,21 +119,15 @@ static uint64_t checksum_of(const struct packet_keys *keys, const uint8_t *heade
 static void seal_aead(const struct packet_keys *keys, uint64_t number, const uint8_t *header,
                       size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
   uint8_t nonce[NONCE_BYTES];
-  size_t sealed_size = size + AEAD_TAG_BYTES;
   nonce_of(keys, number, nonce);
-  int error = gnutls_aead_cipher_encrypt(keys->aead, nonce, sizeof(nonce), header, header_size,
-                                         AEAD_TAG_BYTES, payload, size, out, &sealed_size);
-  assert(error == 0 && sealed_size == size + AEAD_TAG_BYTES && "all sizes are what the cipher asks for");
+  aead_seal(&keys->aead, nonce, header, header_size, payload, size, out);
 }
 
 static int open_aead(const struct packet_keys *keys, uint64_t number, const uint8_t *header,
                      size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
   uint8_t nonce[NONCE_BYTES];
-  size_t opened_size = size - AEAD_TAG_BYTES;
   nonce_of(keys, number, nonce);
-  int error = gnutls_aead_cipher_decrypt(keys->aead, nonce, sizeof(nonce), header, header_size,
-                                         AEAD_TAG_BYTES, payload, size, out, &opened_size);
-  return error ? ERR_UNAUTHENTIC : 0;
+  return aead_open(&keys->aead, nonce, header, header_size, payload, size, out);
 }
 
 void packet_keys_seal(const struct packet_keys *keys, uint64_t number, const uint8_t *header,

@@ -2,11 +2,9 @@
 #ifndef CRYPTO_PACKET_KEYS_H
 #define CRYPTO_PACKET_KEYS_H
 
+#include "crypto/aead.h"
 #include "crypto/hkdf.h"
 #include "udpcp/crypto.h"
-
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 
 /* How packets are protected: the suite, and with PROTECT_AEAD the cipher. */
 struct protection {
@@ -14,13 +12,12 @@ struct protection {
   gnutls_cipher_algorithm_t cipher;
 };
 
-enum { NONCE_BYTES = 12 };
 struct packet_keys {
-  enum protection_suite suite;  /* 0: there are none */
-  gnutls_aead_cipher_hd_t aead; /* PROTECT_AEAD */
-  gnutls_hmac_hd_t mac;         /* PROTECT_MAC */
-  uint64_t salt;                /* PROTECT_CHECKSUM */
-  uint8_t iv[NONCE_BYTES];      /* PROTECT_AEAD */
+  enum protection_suite suite; /* 0: there are none */
+  struct aead aead;            /* PROTECT_AEAD */
+  gnutls_hmac_hd_t mac;        /* PROTECT_MAC */
+  uint64_t salt;               /* PROTECT_CHECKSUM */
+  uint8_t iv[NONCE_BYTES];     /* PROTECT_AEAD */
 };
 
 /* Derives them into `keys`, which holds none. 0 or ERR_NO_MEMORY. */
