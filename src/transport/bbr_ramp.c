@@ -17,7 +17,7 @@
 #define DISPERSION 1.25
 #define NOISE_NS_MIN (2 * NS_PER_MS)
 #define RAMP_LOSS 0.1
-enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 4, LOSS_RANGES_MIN = 3 };
+enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 4, LOSS_RANGES_MIN = 2 };
 
 static uint64_t burst_rate(const struct bbr *bbr) {
   return (uint64_t)(BURST_GAIN * (double)bbr->window * 1e9 / (double)bbr->min_rtt_ns);
@@ -85,7 +85,7 @@ static bool is_dispersed(struct bbr *bbr, const struct bbr_ack *ack) {
   return true;
 }
 
-/* A full queue loses here and there of a burst; what was lost in one or two places says nothing about room.
+/* A full queue loses here and there of a burst; what was lost in one place says nothing about room.
  */
 static bool is_lossy(const struct bbr *bbr, const struct bbr_ack *ack) {
   double lost = (double)bbr->round_lost,
