@@ -10,7 +10,7 @@
 #define MS NS_PER_MS
 #define LONG_RTT_NS (300 * MS)
 
-static const char word[] = "word";
+enum { WORD_BYTES = 5 };
 
 static void begin(uint64_t rtt_ns) {
   link_begin(&(struct link_setup){.rate = 200 * MBIT, .rtt_ns = rtt_ns, .congestion = CONGESTION_BBR});
@@ -30,9 +30,9 @@ static void a_lost_word_costs_a_part_of_the_round_trip(void) {
     struct conn *to = from_server ? link_.client : link_.server;
     uint64_t before = to->control_in.in_order, probes = from->stats.probe_timeouts;
     link_darken(30 * MS);
-    say(from, sizeof word);
+    say(from, WORD_BYTES);
     link_run(LONG_RTT_NS / 2 + LONG_RTT_NS / 4);
-    CU_ASSERT_EQUAL(to->control_in.in_order, before + sizeof word);
+    CU_ASSERT_EQUAL(to->control_in.in_order, before + WORD_BYTES);
     CU_ASSERT_EQUAL(from->stats.probe_timeouts, probes);
     link_end();
   }
@@ -43,7 +43,7 @@ static void it_is_not_repeated_without_end(void) {
   begin(LONG_RTT_NS);
   uint64_t sent = link_.server->stats.packets_sent;
   link_darken(10 * NS_PER_S);
-  say(link_.server, sizeof word);
+  say(link_.server, WORD_BYTES);
   link_run(LONG_RTT_NS);
   CU_ASSERT_EQUAL(link_.server->stats.packets_sent - sent, 5);
   uint64_t probes = link_.server->stats.probe_timeouts;
@@ -63,7 +63,7 @@ static void what_is_large_or_near_is_said_once(void) {
   link_end();
   begin(10 * MS);
   sent = link_.server->stats.packets_sent;
-  say(link_.server, sizeof word);
+  say(link_.server, WORD_BYTES);
   link_run(10 * MS * 95 / 100);
   CU_ASSERT_EQUAL(link_.server->stats.packets_sent - sent, 1);
   link_end();
