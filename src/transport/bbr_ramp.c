@@ -17,7 +17,7 @@
 #define DISPERSION 1.25
 #define NOISE_NS_MIN (2 * NS_PER_MS)
 #define RAMP_LOSS 0.1
-enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 4 };
+enum { RAMP_WINDOW_DATAGRAMS = 32, BURST_DATAGRAMS_MIN = 8, LANDING_ROUNDS = 4, LOSS_RANGES_MIN = 2 };
 
 static uint64_t burst_rate(const struct bbr *bbr) {
   return (uint64_t)(BURST_GAIN * (double)bbr->window * 1e9 / (double)bbr->min_rtt_ns);
@@ -85,10 +85,13 @@ static bool is_dispersed(struct bbr *bbr, const struct bbr_ack *ack) {
   return true;
 }
 
+/* A full queue loses here and there of a burst; what was lost in one place says nothing about room.
+ */
 static bool is_lossy(const struct bbr *bbr, const struct bbr_ack *ack) {
   double lost = (double)bbr->round_lost,
          delivered = (double)(ack->delivery->delivered - bbr->loss_round_from);
-  return lost > BURST_DATAGRAMS_MIN * (double)bbr->datagram_bytes && lost > RAMP_LOSS * (lost + delivered);
+  return bbr->round_loss_ranges >= LOSS_RANGES_MIN &&
+         lost > BURST_DATAGRAMS_MIN * (double)bbr->datagram_bytes && lost > RAMP_LOSS * (lost + delivered);
 }
 
 static void stop(struct bbr *bbr) {

@@ -344,6 +344,7 @@ uint64_t conn_next_timeout(const struct conn *conn) {
   if (conn->state == CONN_CLOSING) return conn->close_at_ns;
   uint64_t deadline_ns = earlier(silence_deadline(conn), keepalive_deadline(conn));
   deadline_ns = earlier(deadline_ns, earlier(conn_recovery_deadline(conn), conn->keys.forget_at_ns));
+  deadline_ns = earlier(deadline_ns, conn_repeat_deadline(conn));
   if (blocks_in_is_starved(&conn->blocks_in)) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
   /* What the address limit forbids to send waits for the peer, not for a clock. */
   if (path_allowance(&conn->path) >= PATH_BYTES_MIN)
@@ -385,6 +386,7 @@ void conn_on_timeout(struct conn *conn, uint64_t now_ns) {
     conn->grant_at_ns = now_ns + GRANT_INTERVAL_NS;
     if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
   }
+  conn_on_repeat_timeout(conn, now_ns);
   conn_on_recovery_timeout(conn, now_ns);
   if (conn->observed.trace) observe_changes(conn, now_ns);
 }

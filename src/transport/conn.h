@@ -60,6 +60,13 @@ enum conn_state {
   CONN_STATES
 };
 
+/* What was said last on a stream, and when to say it again unheard. */
+struct repeat {
+  uint64_t said; /* the stream's bytes below were sent once */
+  uint64_t at_ns, wait_ns;
+  uint32_t left;
+};
+
 /* One packet number space (RFC 9000 section 12.3); there is one a crypto level. */
 struct space {
   bool live;
@@ -68,6 +75,7 @@ struct space {
   struct stream_send crypto_out;
   struct stream_recv crypto_in;
   struct loss loss;
+  struct repeat repeat; /* of crypto_out; in the space of data, of control_out */
   uint32_t probes_owed; /* datagrams a probe timeout released, not held back by window or pacer */
 };
 
@@ -164,6 +172,11 @@ uint64_t conn_recovery_deadline(const struct conn *conn);
 uint64_t conn_probe_timeout_ns(const struct conn *conn);
 /* A new size of full datagrams is known. */
 void conn_apply_mtu(struct conn *conn, uint64_t now_ns);
+
+/* conn_repeat.c. A packet with a piece of the level's stream is about to leave. */
+void conn_note_words(struct conn *conn, uint64_t now_ns, enum crypto_level level);
+uint64_t conn_repeat_deadline(const struct conn *conn);
+void conn_on_repeat_timeout(struct conn *conn, uint64_t now_ns);
 
 /* conn_silence.c. Whether the round trip of what `event` acknowledges may be learnt from. */
 bool conn_judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns);

@@ -186,6 +186,7 @@ static size_t next_handshake_packet(struct conn *conn, uint64_t now_ns, enum cry
               DATAGRAM_BYTES_MIN);
   put_ack(&build, conn);
   put_stream(&build, &space->crypto_out, FRAME_CRYPTO);
+  if (build.record.flags & SENT_STREAM) conn_note_words(conn, now_ns, level);
   if (space->probes_owed > 0) put_frame(&build, &(struct frame){.type = FRAME_PING}, SENT_ELICITING);
   return build_finish_frames(&build, conn);
 }
@@ -346,6 +347,7 @@ static size_t next_frames_packet(struct conn *conn, uint64_t now_ns, uint8_t *by
   put_ack(&build, conn);
   put_signals(&build, conn, now_ns);
   if (control) put_stream(&build, &conn->control_out, FRAME_CONTROL);
+  if (build.record.flags & SENT_STREAM) conn_note_words(conn, now_ns, LEVEL_DATA);
   if (small) put_small_blocks(&build, conn);
   return writer_used(&build.payload) > 0 ? build_finish_frames(&build, conn) : 0;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOURCE_POOL_BYTES = 4 << 20, PADDING_MAX = 240, MTIME_S = 1700000000 };
+enum { PADDING_MAX = 240, MTIME_S = 1700000000 };
 
 static struct verdict *verdict_of(const struct tree *tree) { return tree->verdict; }
 
@@ -45,7 +45,7 @@ struct tree *tree_new(const struct scenario *scenario, unsigned client, struct v
   tree->seed = content_seed(scenario->seed, 'f', client);
   tree->count = scenario->tree.files + scenario->tree.folders;
   tree->files = calloc(tree->count + 1, sizeof(*tree->files));
-  tree->pool = pool_new(SOURCE_POOL_BYTES);
+  tree->pool = pool_new(scenario->tree.source_pool_bytes);
   assert(tree->files && tree->pool && "out of memory");
   struct prng prng;
   prng_seed(&prng, tree->seed);

@@ -53,6 +53,7 @@ struct tree_plan {
   uint16_t fate_permille[FATES]; /* FATE_FINE: what is left */
   uint32_t jobs_max[SIDES];      /* at once */
   uint64_t job_ns_max[SIDES];    /* how long one takes */
+  size_t source_pool_bytes;      /* for what is read */
   uint64_t sink_bytes_max;       /* then the disk is full; 0: never */
   bool dry_run;
 };

@@ -121,6 +121,18 @@ static void an_idle_sender_does_not_grow(void) {
   path_clear(&path);
 }
 
+/* A burst that takes a third of a round's packets in one piece is weather: the next round trip is four times
+ * as large all the same. */
+static void one_burst_of_losses_does_not_stop_it(void) {
+  begin(200 * MBIT, 300 * MS, bdp(200 * MBIT, 300 * MS));
+  path_run(&path, 5 * MS);
+  path.drop_count = 12;
+  double rounds = round_trips_until_full();
+  FIGURE("twelve of the first window lost: full after %.1f round trips\n", rounds);
+  CU_ASSERT(rounds <= 10);
+  path_clear(&path);
+}
+
 static void a_policer_is_noticed(void) {
   begin(50 * MBIT, 60 * MS, 1);
   path.policer_bytes = 256 * 1024;
@@ -136,4 +148,5 @@ static void a_policer_is_noticed(void) {
 UNIT_MAIN(UNIT_CASE(fills_a_long_path_without_loss), UNIT_CASE(random_loss_does_not_stop_it),
           UNIT_CASE(a_shallow_queue_costs_one_burst), UNIT_CASE(a_short_path_starts_as_in_the_draft),
           UNIT_CASE(a_slow_handshake_is_no_long_path), UNIT_CASE(clumps_are_not_a_full_path),
-          UNIT_CASE(an_idle_sender_does_not_grow), UNIT_CASE(a_policer_is_noticed))
+          UNIT_CASE(an_idle_sender_does_not_grow), UNIT_CASE(one_burst_of_losses_does_not_stop_it),
+          UNIT_CASE(a_policer_is_noticed))

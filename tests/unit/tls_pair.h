@@ -41,6 +41,7 @@ struct traffic {
 
 struct tls_pair {
   uint64_t now_ns, key_packets, pause_ns; /* pause_ns: from one block to the next */
+  uint64_t delay_ns;                      /* one way; 0: 2 ms */
   enum protection_suite suite;
   struct tls_config tls[2];
   struct address client_address;

@@ -10,7 +10,7 @@ static inline void tls_pair_keep(struct tls_pair *pair, int to, const struct add
                                  const uint8_t *bytes, size_t size) {
   CU_ASSERT_FATAL(pair->kept_count < KEPT_MAX && size <= DATAGRAM_BYTES_IPV4);
   struct kept *kept = &pair->kept[pair->kept_count++];
-  kept->at_ns = pair->now_ns + 2 * NS_PER_MS;
+  kept->at_ns = pair->now_ns + (pair->delay_ns > 0 ? pair->delay_ns : 2 * NS_PER_MS);
   kept->size = (uint32_t)size;
   kept->to = (uint8_t)to;
   kept->other = *other;
