@@ -34,8 +34,8 @@ enum {
   SENT_RING_SERVER = 1 << 12, /* sends acknowledgements and results */
   CRYPTO_BYTES_MAX = 8192,    /* of one level, unread */
   CLOSE_REPEATS_MAX = 3,
-  KEEPALIVE_PARTS = 3, /* a PING after this part of the idle time */
-  ACK_PACKETS_MAX = 128, /* asked of the peer by ACK_FREQUENCY */
+  KEEPALIVE_PARTS = 3,       /* a PING after this part of the idle time */
+  ACK_PACKETS_MAX = 128,     /* asked of the peer by ACK_FREQUENCY */
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
@@ -167,6 +167,8 @@ void conn_tune_acks(struct conn *conn);
 /* The user's limit will never fill the window: to grow it would say nothing of the path (RFC 9002 section
  * 7.8). */
 bool conn_window_is_ample(const struct conn *conn);
+/* What to want of the pacer. */
+uint64_t conn_train_bytes(const struct conn *conn);
 
 /* conn_black_hole.c. Data was acknowledged, before losses are looked for. */
 void conn_check_black_hole(struct conn *conn, const struct congestion_ack *event);

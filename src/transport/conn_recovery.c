@@ -260,7 +260,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     if (conn->congestion.ops->samples_rate)
       delivery_finish(&conn->congestion.delivery, &sample, conn->rtt.sampled ? conn->rtt.min_ns : UINT64_MAX);
     conn->congestion.ops->on_ack(&conn->congestion, &event);
-    pacer_want_quantum(&conn->pacer, conn->congestion.quantum);
+    pacer_want_quantum(&conn->pacer, conn_train_bytes(conn));
     pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
     conn_tune_acks(conn);
   }
