@@ -4,6 +4,7 @@
  *   conn_input.c     a datagram comes in: open, dispatch its frames by a table
  *   conn_output.c    a datagram goes out: what to put into it, in which order
  *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
+ *   conn_acks.c      how often the peer is to acknowledge
  *   conn_silence.c, conn_black_hole.c  what a time without answers was, and losses by size
  *
  * Everything else in this folder is a leaf: it knows nothing of connections. */
@@ -33,21 +34,14 @@ enum {
   SENT_RING_SERVER = 1 << 12, /* sends acknowledgements and results */
   CRYPTO_BYTES_MAX = 8192,    /* of one level, unread */
   CLOSE_REPEATS_MAX = 3,
-  KEEPALIVE_PARTS = 3, /* a PING after this part of the idle time */
-  /* Asked of the peer by ACK_FREQUENCY. HyStart++ wants 8 samples early in a round; and a window that goes
-   * out in few large steps meets the full queue more often than its neighbour's does. Within a LAN there is
-   * an answer each few microseconds even so. */
-  ACKS_PER_WINDOW = 32,
-  ACKS_PER_LAN_WINDOW = 16,
-  ACK_PACKETS_MAX = 128,
-  ACK_DELAY_NS_MIN = 10000,
+  KEEPALIVE_PARTS = 3,       /* a PING after this part of the idle time */
+  ACK_PACKETS_MAX = 128,     /* asked of the peer by ACK_FREQUENCY */
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };
 #define ABSENCE_CHANCE_NS                                                                                    \
   (5 * NS_PER_S) /* for a sign of life after an absence longer than the idle timeout */
 #define IDLE_TIMEOUT_MAX (365 * 86400 * NS_PER_S)
-#define SHORT_PATH_RTT_NS NS_PER_MS
 #define GRANT_INTERVAL_NS (20 * NS_PER_MS)
 #define VERSIONS_WAIT_NS (1 * NS_PER_S)  /* for a real answer after a VERSIONS that anyone may have forged */
 #define INITIAL_RTT_NS (100 * NS_PER_MS) /* a guess: RFC 9002 says 333 ms, for paths across the world */
@@ -180,6 +174,14 @@ void conn_on_repeat_timeout(struct conn *conn, uint64_t now_ns);
 
 /* conn_silence.c. Whether the round trip of what `event` acknowledges may be learnt from. */
 bool conn_judge_silence(struct conn *conn, const struct congestion_ack *event, uint64_t rtt_ns);
+
+/* conn_acks.c. Data was acknowledged: asks the peer to do so as often as is useful. */
+void conn_tune_acks(struct conn *conn);
+/* The user's limit will never fill the window: to grow it would say nothing of the path (RFC 9002 section
+ * 7.8). */
+bool conn_window_is_ample(const struct conn *conn);
+/* What to want of the pacer. */
+uint64_t conn_train_bytes(const struct conn *conn);
 
 /* conn_black_hole.c. Data was acknowledged, before losses are looked for. */
 void conn_check_black_hole(struct conn *conn, const struct congestion_ack *event);

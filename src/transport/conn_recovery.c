@@ -208,27 +208,6 @@ static void sample_rtt(struct conn *conn, enum crypto_level level, const struct 
   event->has_sample = true;
 }
 
-/* How often the peer should acknowledge: so many times a window, half as many within a LAN, and never later
- * than a quarter of a round trip. Told anew when it has changed by a factor of two. */
-static void tune_ack_frequency(struct conn *conn) {
-  if (conn->role != ROLE_CLIENT || !conn->rtt.sampled) return;
-  const struct congestion *cc = &conn->congestion;
-  uint64_t acks = conn->rtt.smoothed_ns < SHORT_PATH_RTT_NS ? ACKS_PER_LAN_WINDOW : ACKS_PER_WINDOW;
-  uint64_t packets = cc->window / cc->datagram_bytes / acks;
-  packets = packets < ACK_PACKETS_DEFAULT ? ACK_PACKETS_DEFAULT
-            : packets < ACK_PACKETS_MAX   ? packets
-                                          : ACK_PACKETS_MAX;
-  uint64_t delay_ns = conn->rtt.smoothed_ns / 4;
-  delay_ns = delay_ns < ACK_DELAY_NS_MIN ? ACK_DELAY_NS_MIN : delay_ns;
-  delay_ns = delay_ns > ACK_DELAY_NS_DEFAULT ? ACK_DELAY_NS_DEFAULT : delay_ns;
-  bool same = packets < 2 * conn->ack_packets_told && 2 * packets > conn->ack_packets_told &&
-              delay_ns < 2 * conn->ack_delay_told_ns && 2 * delay_ns > conn->ack_delay_told_ns;
-  if (same) return;
-  conn->ack_packets_told = packets;
-  conn->ack_delay_told_ns = delay_ns;
-  conn->ack_frequency_pending = true;
-}
-
 /* Marks are congestion as losses are (RFC 9002 section 7.1), but for what there is to send again. */
 static void take_marks(struct conn *conn, const struct congestion_ack *event, enum ack_age age,
                        const struct frame_ack *ack) {
@@ -257,7 +236,7 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
                                  .bytes_in_flight = space->sent.bytes_in_flight,
                                  .next_number = space->sent.next,
                                  .rtt = &conn->rtt,
-                                 .app_limited = conn->app_limited};
+                                 .app_limited = conn->app_limited || conn_window_is_ample(conn)};
   struct rate_sample sample;
   delivery_begin(&sample);
   for (uint32_t i = 0; i < ack->range_count; i++) {
@@ -281,9 +260,9 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     if (conn->congestion.ops->samples_rate)
       delivery_finish(&conn->congestion.delivery, &sample, conn->rtt.sampled ? conn->rtt.min_ns : UINT64_MAX);
     conn->congestion.ops->on_ack(&conn->congestion, &event);
-    pacer_want_quantum(&conn->pacer, conn->congestion.quantum);
+    pacer_want_quantum(&conn->pacer, conn_train_bytes(conn));
     pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
-    tune_ack_frequency(conn);
+    conn_tune_acks(conn);
   }
 }
 

@@ -14,8 +14,9 @@ enum { QUANTUM_DATAGRAMS_MIN = 2 };
 /* 1 ms of rate, or what the controller wants, but never more than 4 ms. */
 static uint64_t quantum_of(uint64_t rate_bytes_per_s, uint64_t wanted, size_t datagram_bytes) {
   uint64_t bytes = wanted ? wanted : rate_bytes_per_s / 1000;
+  uint64_t most = wanted ? PACER_WANTED_BYTES_MAX : PACER_QUANTUM_BYTES_MAX;
   if (bytes > rate_bytes_per_s / 250) bytes = rate_bytes_per_s / 250;
-  if (bytes > PACER_QUANTUM_BYTES_MAX) bytes = PACER_QUANTUM_BYTES_MAX;
+  if (bytes > most) bytes = most;
   uint64_t datagrams = bytes / datagram_bytes;
   if (datagrams < QUANTUM_DATAGRAMS_MIN) datagrams = QUANTUM_DATAGRAMS_MIN;
   return datagrams * datagram_bytes;

@@ -2,16 +2,17 @@
  *
  * The quantum is clamp(1 ms of rate, 2 datagrams, 64 KiB) in whole datagrams: large enough for one
  * segmentation-offload train, small enough not to flood a queue; less where the controller knows the queue to
- * be shallow, up to 4 ms of rate where it knows the path to be long. Credit lost to late timers is carried,
- * up to one more quantum. */
+ * be shallow, up to 4 ms of rate, and two such trains, where it is known to do no harm. Credit lost to late
+ * timers is carried, up to one more quantum. */
 #ifndef TRANSPORT_PACER_H
 #define TRANSPORT_PACER_H
 
 #include "udpcp/base.h"
 
 enum {
-  PACER_QUANTUM_BYTES_MAX = 65507
-}; /* what one segmentation-offload train can hold: 64 KiB less headers */
+  PACER_QUANTUM_BYTES_MAX = 65507, /* what one segmentation-offload train can hold: 64 KiB less headers */
+  PACER_WANTED_BYTES_MAX = 2 * PACER_QUANTUM_BYTES_MAX, /* where somebody asks for it */
+};
 
 struct pacer {
   uint64_t rate_bytes_per_s; /* 0: not paced */

@@ -325,6 +325,93 @@ static void a_limit_is_kept_within_any_second(void) {
     }
 }
 
+/* ---- what a gigabyte costs ---- */
+
+/* Moments at which something left: each is a wake-up. */
+static unsigned trains_since(unsigned from) {
+  unsigned trains = 0;
+  for (unsigned i = from; i < link_.log.count; i++)
+    trains += i == from || link_.log.at_ns[i] != link_.log.at_ns[i - 1];
+  return trains;
+}
+
+static void a_limit_on_a_lan_costs_few_wake_ups(void) {
+  static const struct {
+    uint64_t limit, trains, acks; /* of a gigabyte, at most */
+  } rows[] = {{100 * MBIT, 21000, 5500}, {200 * MBIT, 11000, 3000}, {500 * MBIT, 8500, 3000}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    link_begin(&(struct link_setup){
+        .rate = 1000 * MBIT, .rtt_ns = LAN_RTT_NS, .congestion = CONGESTION_AUTO, .rate_max = rows[i].limit});
+    link_.blocks_left = UINT64_MAX;
+    link_run(2 * NS_PER_S);
+    struct conn_stats before, after;
+    uint64_t least, most, begin_ns = link_.now_ns, waits_ns = 0;
+    unsigned first = link_.log.count;
+    conn_get_stats(link_.client, &before);
+    link_run(2 * NS_PER_S);
+    conn_get_stats(link_.client, &after);
+    sums_of_a_second(begin_ns, &least, &most);
+    double gigabytes = (double)(after.bytes_sent - before.bytes_sent) / 1e9;
+    double trains = trains_since(first) / gigabytes;
+    double acks = (double)(after.acks_received - before.acks_received) / gigabytes;
+    for (unsigned j = first + 1; j < link_.log.count; j++) {
+      uint64_t wait_ns = link_.log.at_ns[j] - link_.log.at_ns[j - 1];
+      if (wait_ns > waits_ns) waits_ns = wait_ns;
+    }
+    bool is_cheap = trains <= (double)rows[i].trains && acks <= (double)rows[i].acks;
+    bool is_even =
+        waits_ns <= 41 * MS / 10 && most <= rows[i].limit * 102 / 100 && least >= rows[i].limit * 98 / 100;
+    if (!is_cheap || !is_even)
+      printf("row %zu: %.0f trains and %.0f ACKs a gigabyte, from %.4f to %.4f, pauses of %.1f ms\n", i,
+             trains, acks, (double)least / (double)rows[i].limit, (double)most / (double)rows[i].limit,
+             (double)waits_ns / 1e6);
+    CU_ASSERT(is_cheap);
+    CU_ASSERT(is_even);
+    CU_ASSERT_EQUAL(after.packets_lost, 0);
+    CU_ASSERT_EQUAL(after.window_bytes, before.window_bytes); /* nothing is learnt of the path */
+    link_end();
+  }
+}
+
+/* 20 packets fit into the queue: the long trains that do not are no more after a few losses. */
+static void a_limit_in_front_of_a_short_queue_gives_way(void) {
+  link_begin(&(struct link_setup){.rate = 400 * MBIT,
+                                  .rtt_ns = LAN_RTT_NS,
+                                  .queue_bytes = 30000,
+                                  .congestion = CONGESTION_CUBIC,
+                                  .rate_max = 200 * MBIT});
+  link_.blocks_left = UINT64_MAX;
+  link_run(2 * NS_PER_S);
+  struct conn_stats before, after;
+  conn_get_stats(link_.client, &before);
+  double share = link_share(4 * NS_PER_S) * 2;
+  conn_get_stats(link_.client, &after);
+  double lost =
+      (double)(after.packets_lost - before.packets_lost) / (double)(after.packets_sent - before.packets_sent);
+  if (share < 0.9 || lost > 0.005) printf("short queue: share %.3f, lost %.4f\n", share, lost);
+  CU_ASSERT(share >= 0.9);
+  CU_ASSERT(lost <= 0.005);
+  link_end();
+}
+
+/* A window that is found out, in a queue of 20 ms on a LAN. */
+static void a_found_window_costs_few_acknowledgements(void) {
+  link_begin(&(struct link_setup){
+      .rate = 200 * MBIT, .rtt_ns = LAN_RTT_NS, .queue_bytes = 500000, .congestion = CONGESTION_CUBIC});
+  link_.blocks_left = UINT64_MAX;
+  link_run(4 * NS_PER_S);
+  struct conn_stats before, after;
+  conn_get_stats(link_.client, &before);
+  double share = link_share(2 * NS_PER_S);
+  conn_get_stats(link_.client, &after);
+  double gigabytes = (double)(after.bytes_sent - before.bytes_sent) / 1e9;
+  double acks = (double)(after.acks_received - before.acks_received) / gigabytes;
+  if (acks > 25000 || share < 0.98) printf("%.0f ACKs a gigabyte, share %.3f\n", acks, share);
+  CU_ASSERT(acks <= 25000);
+  CU_ASSERT(share >= 0.98);
+  link_end();
+}
+
 /* ---- how often the receiver answers ---- */
 
 static void acknowledgements_follow_rate_and_round_trip(void) {
@@ -356,5 +443,7 @@ UNIT_MAIN(UNIT_CASE(full_speed_is_back_after_the_dark), UNIT_CASE(little_is_sent
           UNIT_CASE(an_absence_is_no_silence), UNIT_CASE(an_absence_amid_the_dark_counts_once),
           UNIT_CASE(a_long_absence_leaves_a_chance),
           UNIT_CASE(a_lost_tail_is_repaired_in_a_round_trip_and_a_half),
-          UNIT_CASE(a_limit_is_kept_within_any_second),
+          UNIT_CASE(a_limit_is_kept_within_any_second), UNIT_CASE(a_limit_on_a_lan_costs_few_wake_ups),
+          UNIT_CASE(a_limit_in_front_of_a_short_queue_gives_way),
+          UNIT_CASE(a_found_window_costs_few_acknowledgements),
           UNIT_CASE(acknowledgements_follow_rate_and_round_trip))
