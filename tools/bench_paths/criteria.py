@@ -319,9 +319,10 @@ def cpu_over_link(where, options, link, known):
 
 
 def cpu(where, options, name, found, slow=None, fast=None):
-    """slow, fast: CPU seconds per GB over the clean long link and over the LAN, when measured already: netlab's
-    links, whose devices have no offloads, so that the sender pays for the cutting into packets too. A network card
-    does it for the sender, as veth does, and then each wake-up weighs more: so both are judged."""
+    """slow, fast: CPU seconds per GB over the clean long link and over the LAN, when measured already. Both
+    links are netlab's: its devices have no offloads, so the sender pays for the cutting into packets too, as with
+    a plain network card. Over veth that costs it nothing and all else less, so that each sleep of a processor
+    weighs more; what --bwlimit costs there is told beside."""
     del name
     slow = cpu_over_link(where, options, "clean", slow)
     fast = cpu_over_link(where, options, "lan", fast)
@@ -331,11 +332,11 @@ def cpu(where, options, name, found, slow=None, fast=None):
         even.append(cpu_over_veth(where, options, size_of(LINKS["clean"], 1), 200 * MB, "--bwlimit", "200Mbit"))
         progress("run %d of %d, cpu, veth: %.2f s per GB, %.2f s with --bwlimit 200Mbit" % (
             seed, options.runs, full[-1], even[-1]))
-    for what, slower, faster in (("over emulated links", slow, fast), ("over veth, by --bwlimit", even, full)):
-        ratio = median(slower) / median(faster)
-        found.judge("sender's CPU per GB, 200 Mbit/s to LAN, " + what,
-                    "ratio %.2f (%.2f s, %.2f s)" % (ratio, median(slower), median(faster)),
-                    "at most %.1f" % CPU_RATIO, ratio <= CPU_RATIO)
+    found.notes.append("sender's CPU per GB over veth: %.2f s with --bwlimit 200Mbit, %.2f s without, ratio %.2f" % (
+        median(even), median(full), median(even) / median(full)))
+    ratio = median(slow) / median(fast)
+    found.judge("sender's CPU per GB, 200 Mbit/s to LAN", "ratio %.2f (%.2f s, %.2f s)" % (
+        ratio, median(slow), median(fast)), "at most %.1f" % CPU_RATIO, ratio <= CPU_RATIO)
 
 
 def measure(where, options, table):
