@@ -270,6 +270,7 @@ static uint64_t on_tick(void *context, uint64_t now_ns) {
   if (!session->state) return TIME_NEVER;
   if (now_ns >= sending->look_ns) {
     end_if_stuck(sending, now_ns);
+    udp_direct(pump_udp(sending->pump), &session->peer);
     sending->look_ns = now_ns + LOOK_NS;
   }
   if (!sending->draws) return sending->look_ns;

@@ -107,7 +107,7 @@ uint64_t address_host(const struct address *address) {
   return 0;
 }
 
-static bool is_same_host(const union socket_address *a, const union socket_address *b) {
+bool socket_address_same_host(const union socket_address *a, const union socket_address *b) {
   if (a->any.sa_family != b->any.sa_family) return false;
   if (a->any.sa_family == AF_INET) return a->ipv4.sin_addr.s_addr == b->ipv4.sin_addr.s_addr;
   return IN6_ARE_ADDR_EQUAL(&a->ipv6.sin6_addr, &b->ipv6.sin6_addr);
@@ -118,18 +118,22 @@ static bool is_loopback(const union socket_address *address) {
   return IN6_IS_ADDR_LOOPBACK(&address->ipv6.sin6_addr);
 }
 
-/* A machine reaches its own addresses from the very address it sends to, or from a loopback one. Connecting a
- * datagram socket asks the routing and sends nothing. */
-bool address_is_own(const struct address *address) {
-  union socket_address to = unpack(address), from = {.any.sa_family = AF_UNSPEC};
-  int family = address_family(address);
-  socklen_t to_size = family == AF_INET ? sizeof(to.ipv4) : sizeof(to.ipv6), from_size = sizeof(from);
-  if (family == AF_UNSPEC) return false;
-  int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+/* Connecting a datagram socket asks the routing and sends nothing. */
+bool address_route_source(const struct address *address, int family, union socket_address *from) {
+  union socket_address to;
+  socklen_t to_size = address_to_socket(address, family, &to), from_size = sizeof(*from);
+  int fd = to_size > 0 ? socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
   if (fd < 0) return false;
-  bool is_known = connect(fd, &to.any, to_size) == 0 && getsockname(fd, &from.any, &from_size) == 0;
+  bool is_known = connect(fd, &to.any, to_size) == 0 && getsockname(fd, &from->any, &from_size) == 0;
   close(fd);
-  return is_known && (is_same_host(&from, &to) || is_loopback(&from));
+  return is_known;
+}
+
+/* A machine reaches its own addresses from the very address it sends to, or from a loopback one. */
+bool address_is_own(const struct address *address) {
+  union socket_address to = unpack(address), from;
+  return to.any.sa_family != AF_UNSPEC && address_route_source(address, to.any.sa_family, &from) &&
+         (socket_address_same_host(&from, &to) || is_loopback(&from));
 }
 
 static bool is_known(const struct address *found, int count, const struct address *address) {

@@ -22,5 +22,8 @@ bool address_is_wildcard(const struct address *address);
 void address_from_socket(struct address *address, const union socket_address *from);
 /* As a socket of `family` wants it; returns its size, 0 when such a socket cannot reach it. */
 socklen_t address_to_socket(const struct address *address, int family, union socket_address *to);
+bool socket_address_same_host(const union socket_address *a, const union socket_address *b);
+/* From where a socket of `family` would send to it now; false: it cannot. */
+bool address_route_source(const struct address *address, int family, union socket_address *from);
 
 #endif

@@ -201,6 +201,10 @@ int udp_send(struct udp *udp, struct train *trains, int count, size_t *refused_s
     assert(!is_our_bug(failure));
     if (failure == EINTR) continue;
     if (is_unreachable(failure)) udp->stats.unreachable++;
+    if (!is_full(failure) && udp->is_direct) {
+      udp_direct_end(udp); /* the way may be another one; and this tells of ICMP that others do not hear */
+      continue;
+    }
     if (!is_full(failure) && !has_failed) {
       has_failed = true;
       continue;

@@ -19,6 +19,7 @@ enum {
      singly. */
   BUFFER_STRIDE = BUFFER_BYTES + 1536 + 64,
   CONTROL_BYTES = 128,
+  ODD_ECN_MAX = 4, /* calls in a row that begin with a datagram marked otherwise than the socket does */
 };
 
 union control {
@@ -128,6 +129,14 @@ static void add_ecn(struct msghdr *head, const struct address *peer) {
     add_control(head, IPPROTO_IP, IP_TOS, &field, sizeof(field));
 }
 
+void udp_system_mark(struct udp *udp, const struct address *peer, uint8_t ecn) {
+  bool is_ipv6 = address_is_ipv6(peer);
+  udp->odd_ecn = 0;
+  if (udp->default_ecn == ecn || !udp->stats.ecn) return;
+  if (set(udp->fd, is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, is_ipv6 ? IPV6_TCLASS : IP_TOS, ecn))
+    udp->default_ecn = ecn;
+}
+
 /* What the kernel says of one received message beside its bytes. */
 struct remarks {
   size_t segment; /* 0: not a train */
@@ -178,7 +187,7 @@ static bool fill_head(struct udp *udp, int i, const struct udp_message *message)
   struct msghdr *head = &system->heads[i].msg_hdr;
   system->vectors[i] = (struct iovec){(void *)(uintptr_t)message->bytes, message->size};
   *head = (struct msghdr){.msg_iov = &system->vectors[i], .msg_iovlen = 1};
-  if (!udp->is_connected) {
+  if (!udp->is_connected && !udp->is_direct) {
     head->msg_namelen = address_to_socket(message->peer, udp->family, &system->names[i]);
     head->msg_name = &system->names[i];
     if (head->msg_namelen == 0) return false;
@@ -188,8 +197,8 @@ static bool fill_head(struct udp *udp, int i, const struct udp_message *message)
     uint16_t segment = (uint16_t)message->segment;
     add_control(head, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
   }
-  if (message->peer->ecn != ECN_NONE && udp->stats.ecn) add_ecn(head, message->peer);
-  if (udp->is_any_address) {
+  if (message->peer->ecn != udp->default_ecn && udp->stats.ecn) add_ecn(head, message->peer);
+  if (udp->is_any_address && !udp->is_direct) {
     const struct in6_addr *local = reply_from_find(&system->reply_from, message->peer);
     if (local) add_source(head, udp->family, local);
   }
@@ -197,9 +206,18 @@ static bool fill_head(struct udp *udp, int i, const struct udp_message *message)
   return true;
 }
 
+/* With a control message of the IP layer the kernel looks the way up although the socket is connected. What
+ * is sent now and then (an ACK alone is not marked) is not worth another call, a change for good is. */
+static void mark_by_default(struct udp *udp, const struct udp_message *message) {
+  bool fits = message->peer->ecn == udp->default_ecn;
+  udp->odd_ecn = fits ? 0 : udp->odd_ecn + 1;
+  if (udp->odd_ecn >= ODD_ECN_MAX) udp_system_mark(udp, message->peer, message->peer->ecn);
+}
+
 int udp_system_send(struct udp *udp, const struct udp_message *messages, int count) {
   int filled = 0;
   assert(count > 0 && count <= UDP_MESSAGES_MAX);
+  if (udp->is_direct) mark_by_default(udp, &messages[0]);
   while (filled < count && fill_head(udp, filled, &messages[filled]))
     filled++;
   if (filled == 0) return -ENETUNREACH;
@@ -207,7 +225,7 @@ int udp_system_send(struct udp *udp, const struct udp_message *messages, int cou
   if (sent > 0) return sent;
   int failure = sent == 0 ? EAGAIN : errno;
   /* The address that the peer spoke to may be gone from this machine: next time the kernel chooses. */
-  if (udp->is_any_address && error_from_errno(failure) != ERR_AGAIN)
+  if (udp->is_any_address && !udp->is_direct && error_from_errno(failure) != ERR_AGAIN)
     reply_from_forget(&udp->system->reply_from, messages[0].peer);
   return -failure;
 }

@@ -122,6 +122,8 @@ void udp_close(struct udp *udp) { (void)udp; }
 int udp_fd(const struct udp *udp) { return (void)udp, FD_UDP; }
 void udp_get_stats(const struct udp *udp, struct udp_stats *stats) { *stats = udp->stats; }
 
+void udp_direct(struct udp *udp, const struct address *peer) { (void)udp, (void)peer; }
+
 int udp_receive(struct udp *udp, struct train *trains, int max) {
   struct lane *lane = &shared->lanes[me];
   lane->head += udp->held;
