@@ -92,6 +92,8 @@ int wait_watch(struct wait *wait, int fd, int interest); /* adds or changes; int
 /* Sleeps until something is ready or `deadline_ns` of clock_now_ns passes (TIME_NEVER: no deadline; past:
  * polls). Returns 0 or negative; then wait_ready tells about each fd. */
 int wait_until(struct wait *wait, uint64_t deadline_ns);
+/* Sleeps for so long whatever becomes ready meanwhile: what nobody waits for wakes nobody. */
+void wait_blindly(uint64_t span_ns);
 int wait_ready(const struct wait *wait, int fd); /* WAIT_ bits of the last wait_until */
 /* Blocks SIGINT, SIGTERM and SIGHUP for all threads and watches them; SIGPIPE is ignored. */
 int wait_watch_signals(struct wait *wait);

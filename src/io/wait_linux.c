@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WATCHED_MAX = 16 };
@@ -77,6 +78,11 @@ int wait_watch(struct wait *wait, int fd, int interest) {
   wait->watched[wait->count].interest = interest;
   wait->watched[wait->count++].ready = 0;
   return 0;
+}
+
+void wait_blindly(uint64_t span_ns) {
+  struct timespec span = {.tv_sec = (time_t)(span_ns / NS_PER_S), .tv_nsec = (long)(span_ns % NS_PER_S)};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
 }
 
 int wait_ready(const struct wait *wait, int fd) {
