@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 #include <poll.h>
-#include <stdlib.h>
 
 static uint8_t bytes[100];
 
@@ -121,18 +120,32 @@ static void an_error_ends_it(void) {
   udp_close(ours);
 }
 
-static void ip(const char *what) {
-  char line[128];
-  snprintf(line, sizeof line, "ip %s dev lo", what);
-  CHILD_CHECK(system(line) == 0);
+enum { IP_WORDS_MAX = 8 };
+
+static void ip(const char *const words[IP_WORDS_MAX]) {
+  char *arguments[IP_WORDS_MAX + 4] = {"ip"};
+  int count = 1, status = -1;
+  while (words[count - 1]) {
+    arguments[count] = (char *)(uintptr_t)words[count - 1];
+    count++;
+  }
+  arguments[count++] = "dev";
+  arguments[count] = "lo";
+  pid_t pid = fork();
+  if (pid == 0) {
+    execvp(arguments[0], arguments);
+    _exit(127);
+  }
+  CHILD_CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
 }
+#define IP(...) ip((const char *const[IP_WORDS_MAX]){__VA_ARGS__})
 
 static void another_source(void) {
   child_own_network(1500);
-  ip("addr add 10.9.0.1/32");
-  ip("addr add 10.9.0.2/32");
-  ip("addr add 10.9.0.3/32");
-  ip("route add 10.8.0.0/24 src 10.9.0.1");
+  IP("addr", "add", "10.9.0.1/32");
+  IP("addr", "add", "10.9.0.2/32");
+  IP("addr", "add", "10.9.0.3/32");
+  IP("route", "add", "10.8.0.0/24", "src", "10.9.0.1");
   struct udp *ours = open_any("127.0.0.1");
   struct address to = literal("10.8.0.1", 9);
   CHILD_CHECK(ours);
@@ -140,12 +153,12 @@ static void another_source(void) {
   udp_direct(ours, &to);
   CHILD_CHECK(strcmp(source_of(ours), "10.9.0.1") == 0 && send_one(ours, &to));
   /* The old one still works, but it is not the one to be used. */
-  ip("route change 10.8.0.0/24 src 10.9.0.2");
+  IP("route", "change", "10.8.0.0/24", "src", "10.9.0.2");
   udp_direct(ours, &to);
   CHILD_CHECK(strcmp(source_of(ours), "10.9.0.2") == 0 && send_one(ours, &to) && udp_port(ours) == port);
   /* The old one is gone, and nobody has looked yet: no datagram is lost by it. */
-  ip("route change 10.8.0.0/24 src 10.9.0.3");
-  ip("addr del 10.9.0.2/32");
+  IP("route", "change", "10.8.0.0/24", "src", "10.9.0.3");
+  IP("addr", "del", "10.9.0.2/32");
   CHILD_CHECK(send_one(ours, &to));
   CHILD_CHECK(strcmp(source_of(ours), "") == 0 && udp_port(ours) == port);
   udp_direct(ours, &to);
