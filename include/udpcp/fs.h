@@ -33,6 +33,7 @@ struct sink_config {
   const char *folder;
   enum overwrite overwrite;
   bool no_fsync;
+  bool names_parts; /* for tests: as if the file system had no files without names */
 };
 /* Opens and holds the folder. NULL and *error: ERR_NOT_FOUND, ERR_DENIED (also when it cannot be written),
  * ... */

@@ -7,6 +7,7 @@
  * is reported as failed, and whole. */
 #include "beneath.h"
 #include "kept.h"
+#include "unnamed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,15 +51,22 @@ static int find_folder(struct sink *sink, struct landing *landing, struct folder
   return 0;
 }
 
+static bool is_same_folder(const struct folder *one, const struct folder *other) {
+  return one->device == other->device && one->inode == other->inode;
+}
+
 static int prepare(struct sink *sink, struct landing *landing, struct folder *before) {
   struct sink_file *file = landing->file;
   struct stat status;
   beneath_last(file->name, file->name_size, landing->last);
   int result = find_folder(sink, landing, before);
   if (result < 0) return result;
+  if (file->is_unnamed && !is_same_folder(file->folder, landing->folder)) return ERR_CHANGED;
   landing->fd = part_open(sink, file, landing->folder);
   if (landing->fd < 0) return landing->fd;
   if (fstat(landing->fd, &status) != 0) return error_from_errno(errno);
+  file->device = status.st_dev;
+  file->inode = status.st_ino;
   if ((uint64_t)status.st_size != file->size) return ERR_MISMATCH;
   return part_set_attributes(landing->fd, &status, file->mode, file->mtime);
 }
@@ -120,7 +128,7 @@ static int accept_equal(const struct sink *sink, struct landing *landing) {
   if (result == 0 && !sink->no_fsync) result = folders_sync_one(fd);
   close(fd);
   if (result < 0) return result;
-  unlinkat(landing->folder->fd, landing->file->part, 0);
+  if (!landing->file->is_unnamed) unlinkat(landing->folder->fd, landing->file->part, 0);
   landing->stage = STAGE_GONE;
   return 1;
 }
@@ -144,6 +152,19 @@ static bool is_ours(const struct landing *landing, const char *name) {
          status.st_dev == landing->file->device && status.st_ino == landing->file->inode;
 }
 
+/* The first name of a file that has none: of the file that was written, whatever others do meanwhile. Where
+ * it replaces another it only gets the name of a part file, from which it goes on like any other. */
+static int give_first_name(struct sink *sink, struct landing *landing) {
+  int failure = unnamed_link(landing->fd, landing->folder, landing->last);
+  if (failure == 0) {
+    landing->stage = STAGE_NAMED;
+    return 0;
+  }
+  if (failure != EEXIST) return error_from_errno(failure);
+  if (sink->overwrite == OVERWRITE_NEVER) return accept_equal(sink, landing);
+  return unnamed_name(sink, landing->file, landing->folder);
+}
+
 static int give_name(const struct sink *sink, struct landing *landing) {
   int folder = landing->folder->fd;
   struct stat status;
@@ -164,6 +185,12 @@ static int give_name(const struct sink *sink, struct landing *landing) {
   landing->stage = STAGE_NAMED;
   /* Between the look and the renaming another could have taken its place. */
   return is_ours(landing, landing->last) ? 0 : ERR_CHANGED;
+}
+
+static void land(struct sink *sink, struct landing *landing) {
+  if (landing->file->is_unnamed) landing->result = give_first_name(sink, landing);
+  if (landing->stage == STAGE_PART && landing->result == 0 && !landing->file->is_unnamed)
+    landing->result = give_name(sink, landing);
 }
 
 /* ---- folders ---- */
@@ -191,7 +218,7 @@ static void sync_names(struct sink *sink, struct landing *landings, size_t count
 
 /* ---- all of it ---- */
 static void take_away(const struct landing *landing) {
-  if (landing->stage == STAGE_PART)
+  if (landing->stage == STAGE_PART && !landing->file->is_unnamed)
     unlinkat(landing->folder->fd, landing->file->part, 0);
   else if (landing->stage == STAGE_NAMED && !landing->has_replaced && is_ours(landing, landing->last))
     unlinkat(landing->folder->fd, landing->last, 0);
@@ -229,7 +256,7 @@ static void commit_group(struct sink *sink, struct sink_file *const *files, size
   }
   if (!sink->no_fsync) sync_files(sink, landings, count);
   for (size_t i = 0; i < count; i++)
-    if (landings[i].result == 0) landings[i].result = give_name(sink, &landings[i]);
+    if (landings[i].result == 0) land(sink, &landings[i]);
   if (!sink->no_fsync) sync_names(sink, landings, count);
   for (size_t i = 0; i < count; i++) {
     results[i] = landings[i].result;

@@ -76,7 +76,8 @@ static struct folder *folder_new(int fd, const uint8_t *name, size_t size) {
   folder->device = status.st_dev;
   folder->inode = status.st_ino;
   folder->users = 1;
-  folder->is_swept = false;
+  folder->is_swept = folder->is_new = false;
+  folder->parts = 0;
   folder->name_size = size;
   memcpy(folder->name, name, size);
   folder->name[size] = '\0';
@@ -131,7 +132,10 @@ static struct folder *find_recent(struct folders *folders, const uint8_t *name, 
   pthread_mutex_lock(&folders->lock);
   struct folder **place = place_of(folders, name, size);
   struct folder *found = place ? *place : NULL;
-  if (found) found->users++;
+  if (found) {
+    found->users++;
+    found->is_new &= found->parts > 0;
+  }
   pthread_mutex_unlock(&folders->lock);
   if (!found || still_stands(folders, found)) return found;
 
@@ -145,6 +149,15 @@ static struct folder *find_recent(struct folders *folders, const uint8_t *name, 
   return NULL;
 }
 
+struct folder *folders_join(struct folders *folders, const uint8_t *name, size_t size) {
+  pthread_mutex_lock(&folders->lock);
+  struct folder **place = place_of(folders, name, size);
+  struct folder *found = place && (*place)->parts > 0 ? *place : NULL;
+  if (found) found->users++;
+  pthread_mutex_unlock(&folders->lock);
+  return found;
+}
+
 static void keep_recent(struct folders *folders, struct folder *folder) {
   pthread_mutex_lock(&folders->lock);
   struct folder *oldest = folders->recent[folders->next_recent];
@@ -153,6 +166,47 @@ static void keep_recent(struct folders *folders, struct folder *folder) {
   folder->users++;
   pthread_mutex_unlock(&folders->lock);
   if (oldest) folders_put(folders, oldest);
+}
+
+/* ---- parts without a name ---- */
+int folders_begin_part(struct folders *folders, struct folder *folder) {
+  struct stat status;
+  pthread_mutex_lock(&folders->lock);
+  bool is_first = folder->parts == 0;
+  bool is_gone = is_first && (fstat(folder->fd, &status) != 0 || status.st_nlink == 0);
+  if (is_first && !is_gone) {
+    folder->next_busy = folders->busy;
+    folders->busy = folder;
+  }
+  folder->parts += !is_gone;
+  pthread_mutex_unlock(&folders->lock);
+  return is_gone ? ERR_NOT_FOUND : 0;
+}
+
+void folders_end_part(struct folders *folders, struct folder *folder) {
+  pthread_mutex_lock(&folders->lock);
+  assert(folder->parts > 0);
+  if (--folder->parts == 0) {
+    struct folder **at = &folders->busy;
+    while (*at != folder)
+      at = &(*at)->next_busy;
+    *at = folder->next_busy;
+  }
+  pthread_mutex_unlock(&folders->lock);
+}
+
+bool folders_is_new(struct folders *folders, const struct folder *folder) {
+  pthread_mutex_lock(&folders->lock);
+  bool is_new = folder->is_new;
+  pthread_mutex_unlock(&folders->lock);
+  return is_new;
+}
+
+/* Under the lock. The same folder may be open more than once. */
+static bool is_busy(const struct folders *folders, const struct stat *status) {
+  for (const struct folder *one = folders->busy; one; one = one->next_busy)
+    if (one->device == status->st_dev && one->inode == status->st_ino) return true;
+  return false;
 }
 
 /* ---- making ---- */
@@ -174,7 +228,8 @@ struct identity {
 };
 
 /* Under the lock. A folder that cannot be remembered would keep the attributes it was made with. */
-static int make_and_remember(struct folders *folders, const struct folder *parent, const char *last) {
+static int make_and_remember(struct folders *folders, const struct folder *parent, const char *last,
+                             bool *is_new) {
   struct stat status;
   if (mkdirat(parent->fd, last, 0700) != 0) return errno == EEXIST ? 0 : error_from_errno(errno);
   int result = 0;
@@ -186,6 +241,7 @@ static int make_and_remember(struct folders *folders, const struct folder *paren
     if (result == 0) result = seen_add(&folders->loose, (const uint8_t *)&made, sizeof(made), ENTRY_FOLDER);
   }
   if (result < 0) unlinkat(parent->fd, last, AT_REMOVEDIR);
+  *is_new = result == 0;
   return result;
 }
 
@@ -227,7 +283,8 @@ static bool remove_loose(struct folders *folders, int parent, const char *last) 
   if (is_there) {
     struct identity identity = {status.st_dev, status.st_ino};
     const uint8_t *key = (const uint8_t *)&identity;
-    is_gone = seen_has(&folders->loose, key, sizeof(identity)) && unlinkat(parent, last, AT_REMOVEDIR) == 0;
+    is_gone = seen_has(&folders->loose, key, sizeof(identity)) && !is_busy(folders, &status) &&
+              unlinkat(parent, last, AT_REMOVEDIR) == 0;
     if (is_gone) {
       seen_remove(&folders->loose, key, sizeof(identity));
       seen_remove(&folders->made, key, sizeof(identity));
@@ -255,13 +312,13 @@ void folders_tidy(struct folders *folders, const uint8_t *name, size_t size) {
 
 /* Making and remembering are one step: another thread that finds the folder and wants to be durable in it
  * takes the same lock. On another file system than the root's, out of reach of syncfs(), it is synced now. */
-static int make_inside(struct folders *folders, struct folder *parent, const char *last) {
+static int make_inside(struct folders *folders, struct folder *parent, const char *last, bool *is_new) {
   bool is_elsewhere = parent->device != folders->device, is_synced = !folders->is_never_synced;
   for (;;) {
     int result = 0;
     pthread_mutex_lock(&folders->lock);
     bool has_room = is_elsewhere || !is_synced || remember_unsynced(folders, parent);
-    if (has_room) result = make_and_remember(folders, parent, last);
+    if (has_room) result = make_and_remember(folders, parent, last, is_new);
     if (result == 0 && is_elsewhere && is_synced) result = folders_sync_one(parent->fd);
     pthread_mutex_unlock(&folders->lock);
     if (has_room) return result;
@@ -270,13 +327,15 @@ static int make_inside(struct folders *folders, struct folder *parent, const cha
 }
 
 /* Opens the folder `name[0..size)` inside `parent`, and makes it when it is missing. An fd or an error. */
-static int enter(struct folders *folders, struct folder *parent, const uint8_t *name, size_t size) {
+static int enter(struct folders *folders, struct folder *parent, const uint8_t *name, size_t size,
+                 bool *is_new) {
   char last[256];
+  *is_new = false;
   beneath_last(name, size, last);
   int fd = openat(parent->fd, last, FOLDER_FLAGS);
   if (fd >= 0) return fd;
   if (errno != ENOENT) return folder_error(errno);
-  int failure = make_inside(folders, parent, last);
+  int failure = make_inside(folders, parent, last, is_new);
   if (failure < 0) return failure;
   fd = openat(parent->fd, last, FOLDER_FLAGS);
   return fd >= 0 ? fd : folder_error(errno);
@@ -290,10 +349,12 @@ static int make(struct folders *folders, const uint8_t *name, size_t size, struc
   for (size_t end = 0; at && end < size;) {
     const uint8_t *slash = memchr(name + end + 1, '/', size - end - 1);
     end = slash ? (size_t)(slash - name) : size;
-    fd = enter(folders, at, name, end);
+    bool is_new;
+    fd = enter(folders, at, name, end, &is_new);
     folders_put(folders, at);
     if (fd < 0) return fd;
     at = folder_new(fd, name, end);
+    if (at) at->is_new = is_new;
   }
   *made = at;
   return at ? 0 : ERR_NO_MEMORY;

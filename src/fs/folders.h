@@ -24,6 +24,9 @@ struct folder {
   ino_t inode;
   unsigned users; /* under the lock of struct folders */
   bool is_swept;  /* the sink's, under its lock: what was forgotten in here is removed */
+  bool is_new;    /* nothing but what is in work here can be in it; like the next two under the lock */
+  unsigned parts; /* without a name, that will get one in here */
+  struct folder *next_busy;
   size_t name_size;
   char name[]; /* below the root, which has the name of size 0; ended by NUL */
 };
@@ -33,13 +36,15 @@ struct folders {
   dev_t device;         /* of the root */
   bool is_never_synced; /* set by the owner: nothing has to outlive a crash */
 
-  pthread_mutex_t lock; /* for these six */
+  pthread_mutex_t lock; /* for these seven */
   struct folder *recent[FOLDERS_RECENT];
   unsigned next_recent;
   struct folder *unsynced[FOLDERS_UNSYNCED_MAX]; /* something was made in them */
   unsigned unsynced_count, unsynced_max;
   struct seen made;  /* every folder made here, by device and inode */
   struct seen loose; /* of them, those into which nothing was received yet */
+  struct folder
+      *busy; /* in which parts without a name are in work: empty to look at, and not to be removed */
 
   pthread_mutex_t sync_lock; /* held while what was taken from `unsynced` is not yet durable; for these */
   /* syncfs() tells what it could not write (Linux 5.8). It tells only one caller, which need not be the one
@@ -67,9 +72,21 @@ void folders_clear(struct folders *folders);
  */
 int folders_get(struct folders *folders, const uint8_t *name, size_t size, enum folders_missing missing,
                 struct folder **found);
+/* A folder of that name in which parts without a name are in work, to be given back; NULL: none. It was
+ * looked at when the first of them was begun, and where its name leads is looked at again before any gets its
+ * own: so a tree's many files cost few looks. */
+struct folder *folders_join(struct folders *folders, const uint8_t *name, size_t size);
 /* One more user of a folder that is in use. */
 void folders_share(struct folders *folders, struct folder *folder);
 void folders_put(struct folders *folders, struct folder *folder);
+
+/* A part without a name comes into being in it, or has got its name or is gone. ERR_NOT_FOUND: the folder is.
+ */
+int folders_begin_part(struct folders *folders, struct folder *folder);
+void folders_end_part(struct folders *folders, struct folder *folder);
+/* It was made here, and ever since something has been in work in it: so what is not known cannot be there,
+ * but for what others have just put there. */
+bool folders_is_new(struct folders *folders, const struct folder *folder);
 
 /* It was not there before: it was made through these functions. */
 bool folders_has_made(struct folders *folders, const struct folder *folder);

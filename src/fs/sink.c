@@ -1,17 +1,18 @@
 /* sink: what arrives, from the first look at the place where it will stand until its last byte is written.
  *
  * DIR is held open, every name is resolved below it, and nothing but a regular file is ever replaced. Part
- * files are made with O_EXCL under names nobody can foresee; those of large files that may be kept: kept.c.
+ * files are made with O_EXCL under names nobody can foresee; those of small files, where that can be, without
+ * a name: unnamed.c; those of large files that may be kept: kept.c.
  * Room on the disk: space.c. Durability and names: commit.c. */
 #include "beneath.h"
 #include "descriptors.h"
 #include "kept.h"
 #include "space.h"
+#include "unnamed.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -51,6 +52,7 @@ struct sink *sink_new(const struct sink_config *config, int *error) {
     return NULL;
   }
   sink->overwrite = config->overwrite;
+  sink->unnamed = config->names_parts ? UNNAMED_IMPOSSIBLE : UNNAMED_UNKNOWN;
   sink->no_fsync = sink->folders.is_never_synced = config->no_fsync;
   sink->open_max = descriptors / 2;
   sink->group_max = descriptors / 8 < GROUP_MAX ? descriptors / 8 + 1 : GROUP_MAX;
@@ -125,6 +127,7 @@ void part_close(struct sink *sink, const struct sink_file *file, int fd) {
 void part_remove(struct sink *sink, const struct sink_file *file) {
   struct folder *folder = file->folder;
   struct stat status;
+  if (file->is_unnamed) return; /* it goes when it is closed */
   if (folder)
     folders_share(&sink->folders, folder);
   else if (part_folder(sink, file->name, file->name_size, FOLDERS_LOOK, &folder) < 0)
@@ -136,11 +139,13 @@ void part_remove(struct sink *sink, const struct sink_file *file) {
   folders_put(&sink->folders, folder);
 }
 
-void part_tidy(struct sink *sink, const struct sink_file *file) {
+void part_tidy(struct sink *sink, struct sink_file *file) {
+  unnamed_leave(sink, file); /* or its folder would not be removed */
   folders_tidy(&sink->folders, file->name, beneath_parent_size(file->name, file->name_size));
 }
 
 void part_free(struct sink *sink, struct sink_file *file) {
+  unnamed_leave(sink, file);
   space_give_back(sink, file);
   if (file->folder) folders_put(&sink->folders, file->folder);
   if (file->fd >= 0) close(file->fd);
@@ -211,22 +216,19 @@ static int create_part(struct sink *sink, struct sink_file *file, const struct e
     if (fd != ERR_AGAIN) return fd;
   }
   for (int i = 0; i < NAME_TRIES; i++) {
-    pthread_mutex_lock(&sink->lock);
-    uint64_t number = prng_next(&sink->names);
-    pthread_mutex_unlock(&sink->lock);
-    snprintf(file->part, sizeof(file->part), ".udpcp-%016llx.part", (unsigned long long)number);
-    int fd = openat(folder->fd, file->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    part_invent_name(sink, file);
+    int fd = unnamed_try(sink, file, folder);
+    if (fd != ERR_AGAIN) return fd;
+    fd = openat(folder->fd, file->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0) return fd;
     if (errno != EEXIST) return error_from_errno(errno);
   }
   return ERR_EXISTS;
 }
 
-static int begin_part(struct sink *sink, const struct entry *entry, struct folder *folder,
-                      struct sink_file **begun) {
-  struct stat status;
+static struct sink_file *new_file(const struct sink *sink, const struct entry *entry) {
   struct sink_file *file = malloc(sizeof(*file) + entry->name_size);
-  if (!file) return ERR_NO_MEMORY;
+  if (!file) return NULL;
   *file = (struct sink_file){.fd = -1,
                              .journal = -1,
                              .size = entry->size,
@@ -234,10 +236,23 @@ static int begin_part(struct sink *sink, const struct entry *entry, struct folde
                              .mtime = {.tv_sec = entry->mtime_s, .tv_nsec = entry->mtime_ns},
                              .name_size = entry->name_size};
   memcpy(file->name, entry->name, entry->name_size);
-  int fd = create_part(sink, file, entry, folder), result = fd < 0 ? fd : 0;
-  if (result < 0) {
+  return file;
+}
+
+static int begin_part(struct sink *sink, const struct entry *entry, struct folder *folder,
+                      struct sink_file **begun) {
+  struct stat status;
+  struct sink_file *file = new_file(sink, entry);
+  if (!file) return ERR_NO_MEMORY;
+  int result = unnamed_begin(sink, file, folder);
+  if (result == 0) {
+    *begun = file;
+    return 0;
+  }
+  int fd = result == ERR_AGAIN ? create_part(sink, file, entry, folder) : result;
+  if (fd < 0) {
     free(file);
-    return result;
+    return fd;
   }
   if (file->fd < 0) keep_open(sink, file, fd);
   result = fstat(fd, &status) == 0 ? 0 : error_from_errno(errno);
@@ -270,13 +285,23 @@ static int check_entry(const struct entry *entry) {
   return failure == 0 ? 0 : error_from_errno(failure);
 }
 
+static int join_folder(struct sink *sink, const struct entry *entry, struct folder **folder) {
+  size_t size = beneath_parent_size(entry->name, entry->name_size);
+  *folder = folders_join(&sink->folders, entry->name, size);
+  return *folder ? 0 : folders_get(&sink->folders, entry->name, size, FOLDERS_MAKE, folder);
+}
+
 static int begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
   struct folder *folder;
   char last[256];
   beneath_last(entry->name, entry->name_size, last);
-  int result = part_folder(sink, entry->name, entry->name_size, dry ? FOLDERS_LOOK : FOLDERS_MAKE, &folder);
+  int result = dry ? part_folder(sink, entry->name, entry->name_size, FOLDERS_LOOK, &folder)
+                   : join_folder(sink, entry, &folder);
   if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
-  result = decide(sink, folder, last, entry, dry);
+  /* What stands there after all, and is not to be replaced, shows when the file gets its name. */
+  bool is_sure = !dry && sink->overwrite == OVERWRITE_NEVER && entry->size <= UNNAMED_BYTES_MAX &&
+                 folders_is_new(&sink->folders, folder);
+  if (!is_sure) result = decide(sink, folder, last, entry, dry);
   if (result == 0 && !dry) result = begin_part(sink, entry, folder, file);
   if (result == 1 && !dry) folders_settle(&sink->folders, folder);
   folders_put(&sink->folders, folder);

@@ -1,6 +1,6 @@
 /*
  * What the tests of a sink share: DIR is the folder "in" of a scratch folder; files of a few bytes are put
- * there.
+ * there. Their parts have no names, unless NAMES_PARTS is defined as true before this is included.
  */
 #ifndef SINK_CASE_H
 #define SINK_CASE_H
@@ -10,18 +10,16 @@
 
 #include <errno.h>
 
+#ifndef NAMES_PARTS
+#define NAMES_PARTS false
+#endif
+
 static inline struct sink *open_sink(enum overwrite overwrite) {
-  struct sink_config config = {.folder = "in", .overwrite = overwrite};
+  struct sink_config config = {.folder = "in", .overwrite = overwrite, .names_parts = NAMES_PARTS};
   int error = 0;
   struct sink *sink = sink_new(&config, &error);
   assert(sink);
   return sink;
-}
-
-static inline struct sink *start(enum overwrite overwrite) {
-  scratch_enter();
-  scratch_folder("in");
-  return open_sink(overwrite);
 }
 
 static inline void stop(struct sink *sink) {
@@ -77,6 +75,22 @@ static inline int parts_in(const char *path) {
   closedir(stream);
   return count;
 }
+
+static inline struct sink *start_unused(enum overwrite overwrite) {
+  scratch_enter();
+  scratch_folder("in");
+  return open_sink(overwrite);
+}
+
+/* The first file of a sink shows whether the others need names: that one is received and removed here. */
+static inline struct sink *start(enum overwrite overwrite) {
+  struct sink *sink = start_unused(overwrite);
+  assert(put(sink, "first", "x") == 0 && unlink("in/first") == 0);
+  return sink;
+}
+
+/* So many parts are to be seen in a folder in which so many files are in work. */
+static inline int seen_of(int parts) { return NAMES_PARTS ? parts : 0; }
 
 static inline bool has_mode(const char *path, mode_t mode) {
   struct stat status;

@@ -67,7 +67,7 @@ static void commit_with_failing_syncfs(void) {
 static void commit_with_failing_fsync(void) {
   child_refuse_call(SYS_syncfs, EIO);
   child_refuse_call(SYS_fsync, EIO);
-  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink *sink = start_unused(OVERWRITE_NEVER);
   CHILD_CHECK(put(sink, "f", "hello") == ERR_IO && access("in/f", F_OK) != 0 && parts_in("in") == 0);
   begin_group(sink, GROUP);
   sink_commit(sink, group, GROUP, group_results);
@@ -95,7 +95,7 @@ static void commit_with_one_failing_part(void) {
 
 /* Its name may be lost in a crash, so it is not reported, and taken back. */
 static void commit_with_failing_folder(void) {
-  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink *sink = start_unused(OVERWRITE_NEVER);
   child_refuse_call_with(SYS_fsync, next_descriptor(), EIO);
   CHILD_CHECK(put(sink, "f", "hello") == ERR_IO);
   CHILD_CHECK(access("in/f", F_OK) != 0 && parts_in("in") == 0);
@@ -104,7 +104,7 @@ static void commit_with_failing_folder(void) {
 
 /* What it replaced is gone already, so it stays; where it replaced nothing, it does not. */
 static void commit_over_a_file_with_failing_folder(void) {
-  struct sink *sink = start(OVERWRITE_ALWAYS);
+  struct sink *sink = start_unused(OVERWRITE_ALWAYS);
   scratch_write("in/f", "old");
   child_refuse_call_with(SYS_fsync, next_descriptor(), EIO);
   CHILD_CHECK(put(sink, "f", "hello") == ERR_IO);
@@ -115,7 +115,7 @@ static void commit_over_a_file_with_failing_folder(void) {
 }
 
 static void link_without_unlink(void) {
-  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink *sink = start_unused(OVERWRITE_NEVER);
   child_refuse_call(SYS_renameat2, EINVAL);
   int folder = next_descriptor();
   child_refuse_call_with(SYS_unlinkat, folder, EIO);

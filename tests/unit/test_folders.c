@@ -1,5 +1,6 @@
 /* folders: those made on the way to a file that was then not received go again, and no others; and what
  * happens when folders and files are exchanged in between. */
+#include "fs/folders.h"
 #include "fs/seen.h"
 #include "sink_case.h"
 #include "unit.h"
@@ -127,6 +128,52 @@ static void folders_that_were_received_stay(void) {
   sink_abort(sink, file);
   CU_ASSERT_FALSE(is_there("in/c"));
   sink_free(other);
+  stop(sink);
+}
+
+static int finish(struct sink *sink, struct sink_file *file) {
+  int result = 0;
+  CU_ASSERT_EQUAL(sink_write(sink, file, 0, (const uint8_t *)"hello", 5), 0);
+  sink_commit(sink, &file, 1, &result);
+  return result;
+}
+
+/* A folder looks empty while what is in work in it has no name. */
+static void folders_in_work_stay(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink_file *file = begin(sink, "a/f");
+  sink_abort(sink, begin(sink, "a/g"));
+  CU_ASSERT_TRUE(is_there("in/a"));
+  for (int i = 0; i < 2 * FOLDERS_RECENT; i++) { /* until another descriptor is held for the same folder */
+    char name[16];
+    snprintf(name, sizeof(name), "other%d/f", i);
+    CU_ASSERT_EQUAL(put(sink, name, "hello"), 0);
+  }
+  sink_abort(sink, begin(sink, "a/g"));
+  CU_ASSERT_TRUE(is_there("in/a"));
+  CU_ASSERT_EQUAL(finish(sink, file), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/f", "hello"));
+  stop(sink);
+}
+
+/* Files are begun in a folder without another look at its name while others are in work there. What turned up
+ * meanwhile is found when they get their names, and the next ones go where the name leads then. */
+static void a_folder_in_work_is_looked_at_again(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink_file *equal = begin(sink, "a/equal"), *other = begin(sink, "a/other");
+  scratch_write("in/a/equal", "hello");
+  scratch_write("in/a/other", "12345");
+  CU_ASSERT_EQUAL(finish(sink, equal), 1);
+  CU_ASSERT_EQUAL(finish(sink, other), ERR_EXISTS);
+  CU_ASSERT_TRUE(scratch_holds("in/a/other", "12345"));
+  CU_ASSERT_EQUAL(put(sink, "a/other", "longer"), ERR_EXISTS);
+  struct sink_file *moved = begin(sink, "a/f"), *also = begin(sink, "a/g");
+  CU_ASSERT_EQUAL(rename("in/a", "moved"), 0);
+  CU_ASSERT(finish(sink, moved) < 0);
+  CU_ASSERT_EQUAL(put(sink, "a/h", "hello"), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/h", "hello"));
+  CU_ASSERT(finish(sink, also) < 0);
+  CU_ASSERT_FALSE(is_there("moved/f") || is_there("moved/g") || is_there("in/a/f") || is_there("in/a/g"));
   stop(sink);
 }
 
@@ -274,6 +321,7 @@ static void a_pipe_is_never_compared(void) {
 
 UNIT_MAIN(UNIT_CASE(a_set_forgets_what_is_removed), UNIT_CASE(folders_of_what_was_given_up_go),
           UNIT_CASE(folders_of_what_could_not_be_begun_go), UNIT_CASE(folders_of_what_failed_at_its_end_go),
-          UNIT_CASE(folders_that_were_received_stay), UNIT_CASE(a_folder_exchanged_stays),
+          UNIT_CASE(folders_that_were_received_stay), UNIT_CASE(folders_in_work_stay),
+          UNIT_CASE(a_folder_in_work_is_looked_at_again), UNIT_CASE(a_folder_exchanged_stays),
           UNIT_CASE(a_folder_behind_a_link_is_not_written_to), UNIT_CASE(folders_go_beside_others),
           UNIT_CASE(a_part_exchanged_never_counts), UNIT_CASE(a_pipe_is_never_compared))
