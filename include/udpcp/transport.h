@@ -14,6 +14,7 @@
 enum { CONTROL_BYTES_MAX = 256 * 1024 }; /* unacknowledged bytes of the control stream, each way */
 
 struct conn;
+struct turns;         /* a listener's */
 struct conn_observer; /* udpcp/observe.h */
 
 enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND };
@@ -22,6 +23,7 @@ struct conn_config {
   enum crypto_role role;
   struct crypto crypto; /* passes to the connection */
   struct pool *pool;    /* for blocks being received; borrowed, may be shared by connections */
+  struct turns *turns;  /* in which connections are granted credit; set by the listener, NULL: none */
   struct cid local_cid; /* random: the id this end is reached by */
   struct cid peer_cid; /* client: random, until the server has said its own; server: the client's source id */
   struct cid original_cid; /* server: destination id of the client's very first packet */
@@ -30,8 +32,7 @@ struct conn_config {
   bool address_validated;    /* server: the client came with a good token */
   uint64_t window_bytes;     /* block bytes granted to the peer beyond what was released */
   size_t datagram_bytes_max; /* cap of a UDP payload sent and accepted */
-  uint64_t
-      idle_timeout_ns; /* silence after which the peer counts as gone; the smaller of both ends' is used */
+  uint64_t idle_timeout_ns;  /* silence after which the peer is gone; the smaller of both ends' is used */
   uint64_t handshake_timeout_ns;
   uint64_t rate_bytes_per_s_max; /* --bwlimit, 0: none */
   uint64_t protection; /* suites offered: bits of enum protection_suite; the lowest common one is used */
@@ -186,6 +187,11 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
                                   size_t *reply_size);
 /* Forgets and frees a connection. */
 void listener_remove(struct listener *listener, struct conn *conn);
+/* Once a turn of the caller's loop: many connections take turns by it (section 9). `socket_bytes`: room of
+ * the receive buffer; the others count since ever. Returns when to call again at the latest. */
+uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, uint64_t socket_bytes, uint64_t drops,
+                          uint64_t asleep_ns);
+struct conn *listener_next_granted(struct listener *listener); /* then: to be drained again, until NULL */
 uint32_t listener_count(const struct listener *listener);
 void listener_get_stats(const struct listener *listener, struct listener_stats *stats);
 /* Frees every connection too. Takes NULL. */

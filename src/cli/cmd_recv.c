@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "crowd.h"
 #include "options.h"
 #include "progress.h"
 #include "pump.h"
@@ -282,6 +283,7 @@ static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
 
 static uint64_t on_tick(void *context, uint64_t now_ns) {
   struct receiving *receiving = context;
+  uint64_t again_ns = crowd_take_turns(receiving->pump, receiving->listener, now_ns);
   if (receiving->leave_ns != 0) {
     if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
     return receiving->leave_ns;
@@ -299,8 +301,8 @@ static uint64_t on_tick(void *context, uint64_t now_ns) {
     draw(receiving, now_ns);
     receiving->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
   }
-  return receiving->draws && receiving->draw_ns < receiving->look_ns ? receiving->draw_ns
-                                                                     : receiving->look_ns;
+  if (again_ns > receiving->look_ns) again_ns = receiving->look_ns;
+  return receiving->draws && receiving->draw_ns < again_ns ? receiving->draw_ns : again_ns;
 }
 
 /* ---- beginning and end ---- */
