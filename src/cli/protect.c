@@ -1,9 +1,12 @@
 /* Sealing and opening are most of what a packet costs, and the only part of it that can be divided: a batch
- * is what leaves in one turn, or came by one call. A batch that one thread is done with before another has
- * woken up is not divided at all. */
+ * is what one turn sends, or what came by one call. One that a thread is done with before another has woken
+ * up is not divided; nor are any while it does not pay, for then a packet had better be sealed or opened
+ * while it is in the cache for the rest that is done with it. */
 #include "protect.h"
 
 #include <stdlib.h>
+
+#include "gain.h"
 
 enum {
   LANES_MAX = 4,           /* unless more are asked for */
@@ -13,7 +16,10 @@ enum {
 
 struct protect {
   struct crew *crew;
-  size_t taken; /* datagrams, of those opened ahead */
+  struct gain sealing, opening;
+  uint64_t began_ns; /* the batch in work */
+  size_t incoming;   /* bytes of it */
+  size_t taken;      /* datagrams, of those that came */
   struct seals seals;
   struct openings openings;
 };
@@ -45,8 +51,16 @@ static void run(struct protect *protect, size_t count, size_t bytes, crew_job *j
   if (count > 0) crew_run(protect->crew, count, grain, job, context);
 }
 
-struct seals *protect_seals(struct protect *protect) {
-  return &protect->seals;
+/* Small batches tell nothing: they are done the same way whichever it is. */
+static void note(const struct protect *protect, struct gain *gain, size_t bytes) {
+  if (bytes >= BATCH_BYTES_MIN) gain_note(gain, bytes, clock_now_ns() - protect->began_ns);
+}
+
+/* ---- out ---- */
+
+struct seals *protect_begin(struct protect *protect) {
+  protect->began_ns = clock_now_ns();
+  return gain_wants(&protect->sealing) ? &protect->seals : NULL;
 }
 
 void protect_seal(struct protect *protect) {
@@ -54,20 +68,38 @@ void protect_seal(struct protect *protect) {
   protect->seals.count = protect->seals.bytes = 0;
 }
 
+void protect_end(struct protect *protect, size_t bytes) {
+  protect_seal(protect);
+  note(protect, &protect->sealing, bytes);
+}
+
+/* ---- in ---- */
+
+static void add_train(struct openings *openings, const struct train *train, conn_finder *find,
+                      void *context) {
+  for (size_t at = 0; at < train->size && openings->count < OPENINGS_MAX; at += train->segment) {
+    size_t left = train->size - at;
+    openings_add(openings, &train->peer, train->bytes + at, left < train->segment ? left : train->segment,
+                 find, context);
+  }
+}
+
 void protect_open(struct protect *protect, const struct train *trains, int count, conn_finder *find,
                   void *context) {
   struct openings *openings = &protect->openings;
-  for (int t = 0; t < count; t++) {
-    const struct train *train = &trains[t];
-    for (size_t at = 0; at < train->size && openings->count < OPENINGS_MAX; at += train->segment) {
-      size_t left = train->size - at;
-      openings_add(openings, &train->peer, train->bytes + at, left < train->segment ? left : train->segment,
-                   find, context);
-    }
-  }
+  protect->began_ns = clock_now_ns();
+  protect->incoming = protect->taken = 0;
+  for (int t = 0; t < count; t++)
+    protect->incoming += trains[t].size;
+  if (protect->incoming < BATCH_BYTES_MIN || !gain_wants(&protect->opening)) return;
+  for (int t = 0; t < count; t++)
+    add_train(openings, &trains[t], find, context);
   run(protect, openings->count, openings->bytes, openings_run, openings);
-  protect->taken = 0;
 }
 
 void protect_take_next(struct protect *protect) { openings_take(&protect->openings, protect->taken++); }
-void protect_end(struct protect *protect) { openings_clear(&protect->openings); }
+
+void protect_taken(struct protect *protect) {
+  openings_clear(&protect->openings);
+  note(protect, &protect->opening, protect->incoming);
+}

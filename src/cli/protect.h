@@ -1,4 +1,4 @@
-/* protect: packets of a batch sealed and opened on several threads. */
+/* protect: packets of a batch sealed and opened on several threads, while that pays. */
 #ifndef CLI_PROTECT_H
 #define CLI_PROTECT_H
 
@@ -14,17 +14,20 @@ unsigned protect_lanes(unsigned file_threads);
 struct protect *protect_new(unsigned lanes);
 void protect_free(struct protect *protect); /* takes NULL */
 
-/* For conn_seal_later. */
-struct seals *protect_seals(struct protect *protect);
+/* Datagrams of a connection are about to be written: where to put those to be sealed, for conn_seal_later;
+ * NULL: they are to be sealed at once. */
+struct seals *protect_begin(struct protect *protect);
 /* Seals what was put off. */
 void protect_seal(struct protect *protect);
+/* All are written and sealed, so many bytes. */
+void protect_end(struct protect *protect, size_t bytes);
 
-/* Opens the datagrams of these trains as far as that can be done ahead. */
+/* These trains are about to be taken: opens their datagrams as far as that can be done ahead. */
 void protect_open(struct protect *protect, const struct train *trains, int count, conn_finder *find,
                   void *context);
 /* The next datagram of them, in order, is about to be taken. */
 void protect_take_next(struct protect *protect);
 /* All have been. */
-void protect_end(struct protect *protect);
+void protect_taken(struct protect *protect);
 
 #endif

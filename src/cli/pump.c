@@ -211,7 +211,7 @@ static size_t route(struct pump *pump, const struct train *trains, int count) {
       if (session) pump_touch(pump, session);
     }
   }
-  if (pump->protect) protect_end(pump->protect);
+  if (pump->protect) protect_taken(pump->protect);
   return datagrams;
 }
 
@@ -251,29 +251,28 @@ static bool flush(struct pump *pump) {
   return !pump->kernel_is_full;
 }
 
-/* Takes datagrams off the connection. True: it has no more for now. */
-static bool take_datagrams(struct pump *pump, struct session *session) {
-  size_t gathered = 0;
-  while (gathered < BYTES_A_TURN) {
+/* Takes datagrams off the connection; adds up their bytes. True: it has no more for now. */
+static bool take_datagrams(struct pump *pump, struct session *session, size_t *gathered) {
+  while (*gathered < BYTES_A_TURN) {
     uint8_t *room = outbox_room(&pump->outbox);
     if (!room && (!flush(pump) || !(room = outbox_room(&pump->outbox)))) return false;
     struct address to;
     size_t size = conn_next_datagram(session->conn, pump->now_ns, room, DATAGRAM_BYTES_MAX, &to);
     if (size == 0) return true;
     outbox_add(&pump->outbox, session->conn, &to, size);
-    gathered += size;
+    *gathered += size;
   }
   return false;
 }
 
-/* The same; where there are several lanes they seal what was taken. */
+/* The same; where there are several lanes they may seal what was taken. */
 static bool gather(struct pump *pump, struct session *session) {
-  if (pump->protect) conn_seal_later(session->conn, protect_seals(pump->protect));
-  bool is_all = take_datagrams(pump, session);
-  if (pump->protect) {
-    protect_seal(pump->protect);
-    conn_seal_later(session->conn, NULL);
-  }
+  size_t gathered = 0;
+  if (!pump->protect) return take_datagrams(pump, session, &gathered);
+  conn_seal_later(session->conn, protect_begin(pump->protect));
+  bool is_all = take_datagrams(pump, session, &gathered);
+  protect_end(pump->protect, gathered);
+  conn_seal_later(session->conn, NULL);
   return is_all;
 }
 
