@@ -83,7 +83,7 @@ function end_of_file() {
 function facade_of(path) {
   sub(/.*\//, "", path)
   sub(/\.h$/, "", path)
-  return path == "observe" ? "transport" : path == "cursor" ? "base" : path # second headers of a layer
+  return path == "observe" || path == "lanes" ? "transport" : path == "cursor" ? "base" : path # second headers of a layer
 }
 
 # --- includes ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/* lanes: packets of a batch sealed, or opened, on several threads at once (proto/performance.md section 2).
+/* lanes: packets of a batch sealed, or opened, on several threads at once (proto/performance.md section 6).
  *
  * A connection belongs to one thread. But what costs most about a packet wants nothing of its connection but
  * keys, so it can be put off or done ahead: packets are written, with their numbers, and sealed together
@@ -51,12 +51,11 @@ struct openings {
   struct opening packets[OPENINGS_MAX];
 };
 
-/* The connection that an id names, NULL for none. */
-typedef struct conn *conn_finder(void *context, const struct cid *id);
 /* The next datagram of a batch, of which at most OPENINGS_MAX can be noted; `openings` is borrowed by its
- * connection for good. What is not plainly a DATA packet of keys in use is left for when it is taken. */
+ * connection for good. `find` tells the connection that an id names, NULL for none. What is not plainly a
+ * DATA packet of keys in use is left for when it is taken. */
 void openings_add(struct openings *openings, const struct address *from, uint8_t *bytes, size_t size,
-                  conn_finder *find, void *context);
+                  struct conn *(*find)(void *context, const struct cid *id), void *context);
 /* Opens one, in place: each index below count once. */
 void openings_run(void *openings, size_t index, unsigned lane);
 /* To be called before a datagram of the batch goes to conn_on_datagram or listener_on_datagram, with its

@@ -75,8 +75,8 @@ void protect_end(struct protect *protect, size_t bytes) {
 
 /* ---- in ---- */
 
-static void add_train(struct openings *openings, const struct train *train, conn_finder *find,
-                      void *context) {
+static void add_train(struct openings *openings, const struct train *train,
+                      struct conn *(*find)(void *context, const struct cid *id), void *context) {
   for (size_t at = 0; at < train->size && openings->count < OPENINGS_MAX; at += train->segment) {
     size_t left = train->size - at;
     openings_add(openings, &train->peer, train->bytes + at, left < train->segment ? left : train->segment,
@@ -84,8 +84,8 @@ static void add_train(struct openings *openings, const struct train *train, conn
   }
 }
 
-void protect_open(struct protect *protect, const struct train *trains, int count, conn_finder *find,
-                  void *context) {
+void protect_open(struct protect *protect, const struct train *trains, int count,
+                  struct conn *(*find)(void *context, const struct cid *id), void *context) {
   struct openings *openings = &protect->openings;
   protect->began_ns = clock_now_ns();
   protect->incoming = protect->taken = 0;

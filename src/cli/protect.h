@@ -23,8 +23,8 @@ void protect_seal(struct protect *protect);
 void protect_end(struct protect *protect, size_t bytes);
 
 /* These trains are about to be taken: opens their datagrams as far as that can be done ahead. */
-void protect_open(struct protect *protect, const struct train *trains, int count, conn_finder *find,
-                  void *context);
+void protect_open(struct protect *protect, const struct train *trains, int count,
+                  struct conn *(*find)(void *context, const struct cid *id), void *context);
 /* The next datagram of them, in order, is about to be taken. */
 void protect_take_next(struct protect *protect);
 /* All have been. */

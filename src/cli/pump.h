@@ -36,8 +36,9 @@ struct pump;
 /* What a command adds to the loop; `context` is passed to each. */
 struct pump_hooks {
   void *context;
-  unsigned lanes;    /* threads that seal and open packets, the pump's included; 0: its own */
-  conn_finder *find; /* the connection an id names; called where there are several lanes */
+  unsigned lanes; /* threads that seal and open packets, the pump's included; 0: that one */
+  /* The connection that an id names, or NULL; called where there are several lanes. */
+  struct conn *(*find)(void *context, const struct cid *id);
   /* Gives a datagram to its connection; the session it belongs to, or NULL. */
   struct session *(*route)(void *context, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                            size_t size);

@@ -66,7 +66,7 @@ static bool is_for_lanes(const struct conn *conn, const struct address *from, co
 }
 
 void openings_add(struct openings *openings, const struct address *from, uint8_t *bytes, size_t size,
-                  conn_finder *find, void *context) {
+                  struct conn *(*find)(void *context, const struct cid *id), void *context) {
   struct packet packet;
   assert(openings->count < OPENINGS_MAX);
   struct opening *opening = &openings->packets[openings->count++];
