@@ -369,7 +369,7 @@ static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struc
     return "early"; /* overtook the handshake: comes again */
 
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
-  const struct opening *ahead = conn_opened_ahead(conn, bytes);
+  const struct opening *ahead = conn->openings ? conn_opened_ahead(conn, bytes) : NULL;
   packet->number = ahead ? ahead->number : conn_expand_number(acks, packet->number);
   uint8_t *payload = bytes + packet->header_size;
   if (!is_authentic(conn, &arrival, packet, ahead, bytes, payload)) {

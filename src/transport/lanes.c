@@ -101,6 +101,6 @@ void openings_clear(struct openings *openings) {
 }
 
 const struct opening *conn_opened_ahead(const struct conn *conn, const uint8_t *bytes) {
-  const struct opening *opening = conn->openings ? conn->openings->taken : NULL;
+  const struct opening *opening = conn->openings->taken;
   return opening && opening->conn == conn && opening->bytes == bytes ? opening : NULL;
 }
