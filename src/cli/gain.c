@@ -1,17 +1,16 @@
 /* Threads to divide work among are of use only while there are processors for them, and others want those
  * too: the other end of a transfer within one machine, for one. Nothing tells but the time that work takes.
  * So both ways are tried in turn, and the one that takes less time a byte is kept to for much longer than the
- * trials last; dividing has to win by a margin, since what it costs is for others to bear too. The longer it
- * has not paid, the seldomer it is tried again. Compared are medians: a batch during which a thread lost its
- * processor to another takes many times as long. */
+ * trials last, the longer the oftener it has won; dividing has to win by a margin, since what it costs is for
+ * others to bear too. Compared are medians: a batch during which a thread lost its processor to another takes
+ * many times as long. */
 #include "gain.h"
 
 #include <assert.h>
 
 enum {
-  KEEP_BATCHES = 512, /* divided, until it is compared again */
-  PAUSE_BATCHES_MIN = 64,
-  PAUSE_BATCHES_MAX = 4096,
+  SPAN_BATCHES_MIN = 64, /* of the way kept to, until it is compared again */
+  SPAN_BATCHES_MAX = 4096,
   PAYS_TENTHS = 9, /* of the time it takes alone */
 };
 
@@ -28,6 +27,11 @@ static uint64_t median(const uint64_t samples[GAIN_SAMPLES]) {
   return sorted[GAIN_SAMPLES / 2];
 }
 
+static uint32_t longer(uint32_t span) {
+  if (span < SPAN_BATCHES_MIN) return SPAN_BATCHES_MIN;
+  return span < SPAN_BATCHES_MAX ? 2 * span : SPAN_BATCHES_MAX;
+}
+
 static void think_over(struct gain *gain) {
   if (gain->way == GAIN_ALONE) {
     gain->way = GAIN_TRIAL;
@@ -37,14 +41,12 @@ static void think_over(struct gain *gain) {
     gain->left = GAIN_SAMPLES;
   } else if (median(gain->byte_ps[true]) * 10 <= median(gain->byte_ps[false]) * PAYS_TENTHS) {
     gain->way = GAIN_SHARED;
-    gain->left = KEEP_BATCHES;
-    gain->pause = 0;
+    gain->left = gain->keep = longer(gain->keep);
+    gain->pause /= 2;
   } else {
     gain->way = GAIN_ALONE;
-    gain->pause = gain->pause == 0                  ? PAUSE_BATCHES_MIN
-                  : gain->pause < PAUSE_BATCHES_MAX ? 2 * gain->pause
-                                                    : PAUSE_BATCHES_MAX;
-    gain->left = gain->pause;
+    gain->left = gain->pause = longer(gain->pause);
+    gain->keep = 0;
   }
 }
 

@@ -10,7 +10,7 @@ enum { GAIN_SAMPLES = 8 };
 struct gain {
   enum { GAIN_ALONE, GAIN_TRIAL, GAIN_SHARED } way; /* in which work is done for now */
   uint32_t left;                                    /* batches until that is thought over; 0: not begun */
-  uint32_t pause;                                   /* how many of them after a trial that did not pay */
+  uint32_t keep, pause;                             /* the last span of dividing, of doing without */
   uint32_t seen[2];                                 /* batches: alone, shared */
   uint64_t byte_ps[2][GAIN_SAMPLES];                /* what a byte took in the latest of them */
 };
