@@ -162,12 +162,6 @@ void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *fr
                     uint8_t *bytes, size_t size);
 uint64_t conn_expand_number(const struct ack_tracker *acks, uint64_t truncated);
 
-/* lanes.c. Leaves a DATA packet to be sealed later, to the place behind its header. False: seal it now. */
-bool conn_put_off(struct conn *conn, uint64_t number, uint8_t *header, size_t header_size,
-                  const uint8_t *payload, size_t payload_size);
-/* The datagram that is taken just now, when it was opened ahead; else NULL. There are openings. */
-const struct opening *conn_opened_ahead(const struct conn *conn, const uint8_t *bytes);
-
 /* conn_recovery.c */
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);
 /* Loss by time and probe timeouts of all spaces. */

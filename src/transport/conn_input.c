@@ -4,6 +4,7 @@
  * received: what found no room is not acknowledged and comes again. Whatever cannot be authenticated is
  * dropped and counted, never answered. */
 #include "transport/conn.h"
+#include "transport/lanes.h"
 
 #include <assert.h>
 #include <string.h>

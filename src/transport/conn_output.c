@@ -4,6 +4,7 @@
  * ones. Bulk packets carry one fragment each and fill the datagram, so that they leave in trains of equal
  * size; their payload is sealed straight from the block into the datagram. */
 #include "transport/conn.h"
+#include "transport/lanes.h"
 
 #include <assert.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  * opened with. */
 #include "udpcp/lanes.h"
 
-#include "transport/conn.h"
+#include "transport/lanes.h"
 
 #include <assert.h>
 

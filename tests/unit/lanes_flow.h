@@ -6,6 +6,7 @@
 
 #include "plain/plain.h"
 #include "transport/conn.h"
+#include "transport/lanes.h"
 #include "udpcp/io.h"
 #include "udpcp/lanes.h"
 
