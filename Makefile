@@ -86,6 +86,8 @@ $(UNIT): $(B)/%: $(B)/tests/unit/%.o $(PLAIN_OBJ) $(CLI_LIB) $(LIB)
 $(UNIT): LDLIBS += -lcunit
 $(B)/sim $(B)/paths $(filter $(B)/test_netlab_%,$(UNIT)): $(LINK_OBJ) # the emulated link, used as a library
 $(E2E): $(B)/e2e/%: $(B)/tests/e2e/%.o $(LIB) # peers that break rules, for the end-to-end tests
+$(B)/e2e/divided: $(CLI_OBJ) # but this one: the whole program, with calls replaced
+$(B)/e2e/divided: LDFLAGS += -Wl,--wrap=gain_wants,--wrap=conn_new,--wrap=crew_run
 $(B)/sim: $(SIM_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: $(PATHS_OBJ) $(PLAIN_OBJ) $(LIB)
 $(B)/paths: LDLIBS += -lm

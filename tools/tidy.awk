@@ -83,7 +83,8 @@ function end_of_file() {
 function facade_of(path) {
   sub(/.*\//, "", path)
   sub(/\.h$/, "", path)
-  return path == "observe" ? "transport" : path == "cursor" ? "base" : path # second headers of a layer
+  if (path == "observe" || path == "lanes") return "transport" # further headers of a layer
+  return path == "cursor" ? "base" : path
 }
 
 # --- includes ----------------------------------------------------------------------------------------------

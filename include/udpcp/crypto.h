@@ -54,6 +54,13 @@ struct crypto_ops {
    * that level is not there yet. What stands at `out` after an error is of no use. */
   int (*open)(void *state, enum crypto_level level, unsigned key_phase, uint64_t number,
               const uint8_t *header, size_t header_size, const uint8_t *payload, size_t size, uint8_t *out);
+  /* The same at LEVEL_DATA on several threads at once, each in a lane of its own below the number of lanes
+   * the keys were made for, while nothing else is asked of the state. Seals with the newest keys to send,
+   * opens with the newest of the peer's, and never goes on to the next. */
+  void (*seal_lane)(void *state, unsigned lane, uint64_t number, const uint8_t *header, size_t header_size,
+                    const uint8_t *payload, size_t size, uint8_t *out);
+  int (*open_lane)(void *state, unsigned lane, uint64_t number, const uint8_t *header, size_t header_size,
+                   const uint8_t *payload, size_t size, uint8_t *out);
   /* Key update (RFC 9001 section 6): how often the keys to send with, and those of the peer, were renewed.
    * The lowest bit of the first is the key phase of what seal makes. */
   uint64_t (*send_phase)(void *state);
@@ -146,6 +153,7 @@ struct tls_config {
   /* Asked once for the peer's key, when it has been proven; NULL: nobody asks. 0 or ERR_UNTRUSTED. */
   int (*judge)(void *context, const struct public_key *key);
   void *context;
+  unsigned lanes; /* threads that seal or open packets of one connection at once; 0: one */
 };
 /* ops NULL when out of memory. */
 struct crypto crypto_tls_new(enum crypto_role role, const struct tls_config *config);

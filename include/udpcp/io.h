@@ -15,6 +15,7 @@ void random_fill(void *bytes, size_t size); /* the kernel's generator; aborts wh
  * even where users share their home folders between machines. "" when the system does not say. */
 enum { MACHINE_TEXT_BYTES = 128 };
 void machine_text(char text[MACHINE_TEXT_BYTES]);
+unsigned machine_processors(void); /* that this process may run on, at least 1 */
 
 /* ---- addresses ---- */
 enum family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
@@ -117,5 +118,18 @@ void worker_submit(struct worker *worker, struct work *work); /* worker_room() >
 struct work *worker_take_done(struct worker *worker);
 /* Readable while finished pieces wait. */
 int worker_fd(const struct worker *worker);
+
+/* ---- crew: a few threads that share a batch of small jobs with the caller ---- */
+enum { CREW_LANES_MAX = 8 };
+typedef void crew_job(void *context, size_t index, unsigned lane);
+struct crew;
+/* The calling thread and `lanes` - 1 others, or as many as can be had. NULL when out of memory. */
+struct crew *crew_new(unsigned lanes);
+void crew_free(struct crew *crew); /* takes NULL */
+unsigned crew_lanes(const struct crew *crew);
+/* Runs job(context, index, lane) once for each index < count, `grain` in a row on the same thread, and
+ * returns when all have. `lane` numbers the thread, from 0 (the caller) to below crew_lanes: no two jobs of
+ * one lane run at a time. Everything before the call is seen by the jobs, everything they did after it. */
+void crew_run(struct crew *crew, size_t count, size_t grain, crew_job *job, void *context);
 
 #endif

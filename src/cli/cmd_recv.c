@@ -14,6 +14,7 @@
 #include "crowd.h"
 #include "options.h"
 #include "progress.h"
+#include "protect.h"
 #include "pump.h"
 #include "say.h"
 #include "text.h"
@@ -101,6 +102,10 @@ static struct session *on_route(void *context, uint64_t now_ns, const struct add
   struct session *session = pump_add(receiving->pump, conn, &bind_receiver, from);
   if (!session) listener_remove(receiving->listener, conn);
   return session;
+}
+
+static struct conn *find(void *context, const struct cid *id) {
+  return listener_find(((const struct receiving *)context)->listener, id);
 }
 
 static bool has_session(const struct receiving *receiving) {
@@ -404,6 +409,8 @@ static bool is_confined(const struct options *options, int error, const char *wh
 static enum exit_status receive_all(struct receiving *receiving, const struct udp_config *socket,
                                     const char *shown) {
   struct pump_hooks hooks = {.context = receiving,
+                             .lanes = receiving->trust.tls.lanes,
+                             .find = find,
                              .route = on_route,
                              .established = on_established,
                              .moved = on_moved,
@@ -479,6 +486,7 @@ int command_recv(int argc, char **argv) {
   receiving.sink = open_folder(options, shown);
   if (!receiving.sink) return EXIT_FILES;
   status = trust_begin_recv(&receiving.trust, options);
+  receiving.trust.tls.lanes = options->lanes > 0 ? options->lanes : protect_lanes(FILE_THREADS);
   int error = 0;
   if (status == EXIT_DONE) receiving.trace = trace_open(options, &error); /* before the sandbox */
   if (error) status = EXIT_FILES;

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "options.h"
 #include "progress.h"
+#include "protect.h"
 #include "pump.h"
 #include "refusal.h"
 #include "say.h"
@@ -109,6 +110,11 @@ static struct session *on_route(void *context, uint64_t now_ns, const struct add
   struct sending *sending = context;
   conn_on_datagram(sending->session->conn, now_ns, from, bytes, size);
   return sending->session;
+}
+
+static struct conn *find(void *context, const struct cid *id) {
+  (void)id; /* there is but one, and it looks whether it is meant */
+  return ((const struct sending *)context)->session->conn;
 }
 
 static void on_established(void *context, struct session *session, uint64_t now_ns) {
@@ -339,7 +345,8 @@ static struct source *new_source(const struct sending *sending) {
 
 /* EXIT_UNREACHED, with nothing said: the next address may be tried. With is_again it is to be tried anew. */
 static enum exit_status attempt(struct sending *sending, const struct address *to) {
-  static const struct pump_hooks hooks = {.route = on_route,
+  static const struct pump_hooks hooks = {.find = find,
+                                          .route = on_route,
                                           .established = on_established,
                                           .moved = on_moved,
                                           .ended = on_ended,
@@ -351,6 +358,7 @@ static enum exit_status attempt(struct sending *sending, const struct address *t
   enum exit_status status = EXIT_NETWORK;
   int error;
   ours.context = sending;
+  ours.lanes = sending->trust.tls.lanes;
   sending->session = NULL;
   sending->is_over = sending->has_refusals = sending->was_refused = sending->is_again = false;
   sending->progress = (struct progress){.outcome = OUTCOME_RUNNING};
@@ -475,6 +483,7 @@ int command_send(int argc, char **argv) {
   if (path_count == 0) return EXIT_FILES;
   sending.draws = !options->quiet && say_has_status();
   enum exit_status status = trust_begin_send(&sending.trust, options, sending.target.host);
+  sending.trust.tls.lanes = options->lanes > 0 ? options->lanes : protect_lanes(FILE_THREADS);
   if (status == EXIT_DONE) status = resolve(&sending);
   int error = 0;
   if (status == EXIT_DONE) sending.trace = trace_open(options, &error);

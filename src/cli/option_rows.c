@@ -84,6 +84,15 @@ static const char *take_mtu(struct options *options, const char *value) {
   return number_parse(value, MTU_MIN, MTU_MAX, &options->mtu) ? NULL : "is not a number from 1280 to 65535";
 }
 
+static const char *take_threads(struct options *options, const char *value) {
+  uint64_t lanes = 0;
+  bool is_auto = strcmp(value, "auto") == 0;
+  if (!is_auto && !number_parse(value, 1, CREW_LANES_MAX, &lanes))
+    return "is not auto or a number from 1 to 8";
+  options->lanes = (unsigned)lanes;
+  return NULL;
+}
+
 static const char *take_protect(struct options *options, const char *value) {
   static const struct {
     const char *name;
@@ -181,6 +190,10 @@ const struct row option_rows[] = {
      "aead, or where both sides ask: mac (can be read on the\n"
      "way), checksum (can be read and altered) (aead)",
      take_protect, 0},
+    {"threads", 0, BOTH, "N",
+     "seal and open packets on so many threads, 1 to 8, or auto:\n"
+     "up to 4, if there are processors for them (auto)",
+     take_threads, 0},
     {"max-size", 0, COMMAND_RECV, "SIZE",
      "take at most this much in one session: 500MB, 10GiB;\n"
      "k, M, G or T with B or iB (no limit)",

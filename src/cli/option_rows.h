@@ -16,7 +16,7 @@ struct row {
   const char *(*take)(struct options *options, const char *value);
   size_t flag; /* when there is no `take`: the offset of the bool to set */
 };
-enum { OPTION_ROWS = 26 };
+enum { OPTION_ROWS = 27 };
 extern const struct row option_rows[OPTION_ROWS];
 
 #endif

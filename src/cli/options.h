@@ -22,6 +22,7 @@ struct options {
   enum overwrite overwrite;
   uint64_t timeout_s;
   uint64_t rate_bytes_per_s_max; /* 0: no limit */
+  unsigned lanes;                /* --threads; 0: as many as the machine has for it */
   uint64_t mtu;                  /* of the path, IP header included */
   enum congestion_kind congestion;
   enum family family;

@@ -14,6 +14,7 @@
 
 #include "nap.h"
 #include "outbox.h"
+#include "protect.h"
 
 enum {
   TASKS_MAX = 128,          /* pieces of file work out at once */
@@ -40,6 +41,7 @@ struct pump {
   struct udp *udp;
   struct wait *wait;
   struct worker *worker;
+  struct protect *protect; /* NULL: packets are sealed and opened by this thread alone */
   struct task tasks[TASKS_MAX];
   struct task *free_tasks;
   struct session *sessions[SESSIONS_MAX];
@@ -78,6 +80,7 @@ struct pump *pump_new(const struct pump_hooks *hooks, const struct udp_config *s
     *error = ERR_NO_MEMORY;
     goto out;
   }
+  pump->protect = protect_new(hooks->lanes);
   if ((*error = wait_watch(pump->wait, udp_fd(pump->udp), WAIT_READ)) < 0) goto out;
   if ((*error = wait_watch(pump->wait, worker_fd(pump->worker), WAIT_READ)) < 0) goto out;
   *error = ERR_NONE;
@@ -194,24 +197,33 @@ static void take_finished(struct pump *pump) {
 }
 
 /* ---- in ---- */
+/* How many datagrams they were. */
+static size_t route(struct pump *pump, const struct train *trains, int count) {
+  size_t datagrams = 0;
+  if (pump->protect) protect_open(pump->protect, trains, count, pump->hooks.find, pump->hooks.context);
+  for (int t = 0; t < count; t++) {
+    const struct train *train = &trains[t];
+    datagrams += (train->size + train->segment - 1) / train->segment;
+    for (size_t at = 0; at < train->size; at += train->segment) {
+      size_t left = train->size - at;
+      if (pump->protect) protect_take_next(pump->protect);
+      struct session *session =
+          pump->hooks.route(pump->hooks.context, pump->now_ns, &train->peer, train->bytes + at,
+                            left < train->segment ? left : train->segment);
+      if (session) pump_touch(pump, session);
+    }
+  }
+  if (pump->protect) protect_taken(pump->protect);
+  return datagrams;
+}
+
 static int receive(struct pump *pump) {
   struct train trains[TRAINS_A_RECEIVE];
   pump->is_drained = false;
   for (int i = 0; i < RECEIVES_A_TURN; i++) {
     int count = udp_receive(pump->udp, trains, TRAINS_A_RECEIVE);
     if (count < 0) return count;
-    size_t datagrams = 0;
-    for (int t = 0; t < count; t++) {
-      struct train *train = &trains[t];
-      datagrams += (train->size + train->segment - 1) / train->segment;
-      for (size_t at = 0; at < train->size; at += train->segment) {
-        size_t left = train->size - at;
-        struct session *session =
-            pump->hooks.route(pump->hooks.context, pump->now_ns, &train->peer, train->bytes + at,
-                              left < train->segment ? left : train->segment);
-        if (session) pump_touch(pump, session);
-      }
-    }
+    size_t datagrams = route(pump, trains, count);
     nap_on_received(&pump->nap, datagrams, (size_t)count);
     pump->is_drained = count < TRAINS_A_RECEIVE;
     if (pump->is_drained) return 0;
@@ -234,25 +246,36 @@ static void on_refused(void *owner, size_t size) { conn_on_send_failed(owner, cl
 
 static bool flush(struct pump *pump) {
   bool was_full = pump->kernel_is_full;
+  if (pump->protect) protect_seal(pump->protect);
   pump->kernel_is_full = !outbox_send(&pump->outbox, pump->udp, on_refused);
   if (pump->kernel_is_full != was_full)
     wait_watch(pump->wait, udp_fd(pump->udp), pump->kernel_is_full ? WAIT_READ | WAIT_WRITE : WAIT_READ);
   return !pump->kernel_is_full;
 }
 
-/* Takes datagrams off the connection. True: it has no more for now. */
-static bool gather(struct pump *pump, struct session *session) {
-  size_t gathered = 0;
-  while (gathered < BYTES_A_TURN) {
+/* Takes datagrams off the connection; adds up their bytes. True: it has no more for now. */
+static bool take_datagrams(struct pump *pump, struct session *session, size_t *gathered) {
+  while (*gathered < BYTES_A_TURN) {
     uint8_t *room = outbox_room(&pump->outbox);
     if (!room && (!flush(pump) || !(room = outbox_room(&pump->outbox)))) return false;
     struct address to;
     size_t size = conn_next_datagram(session->conn, pump->now_ns, room, DATAGRAM_BYTES_MAX, &to);
     if (size == 0) return true;
     outbox_add(&pump->outbox, session->conn, &to, size);
-    gathered += size;
+    *gathered += size;
   }
   return false;
+}
+
+/* The same; where there are several lanes they may seal what was taken. */
+static bool gather(struct pump *pump, struct session *session) {
+  size_t gathered = 0;
+  if (!pump->protect) return take_datagrams(pump, session, &gathered);
+  conn_seal_later(session->conn, protect_begin(pump->protect));
+  bool is_all = take_datagrams(pump, session, &gathered);
+  protect_end(pump->protect, gathered);
+  conn_seal_later(session->conn, NULL);
+  return is_all;
 }
 
 void pump_reply(struct pump *pump, const struct address *to, const uint8_t *bytes, size_t size) {
@@ -449,6 +472,7 @@ void pump_free(struct pump *pump) {
   while (pump->session_count > 0)
     pump_remove(pump, pump->sessions[0]);
   if (pump->worker) worker_free(pump->worker);
+  protect_free(pump->protect);
   if (pump->wait) wait_free(pump->wait);
   udp_close(pump->udp);
   free(pump);

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "slow.h"
 #include "udpcp/io.h"
+#include "udpcp/lanes.h"
 
 enum { SESSIONS_MAX = 128 };
 
@@ -35,6 +36,9 @@ struct pump;
 /* What a command adds to the loop; `context` is passed to each. */
 struct pump_hooks {
   void *context;
+  unsigned lanes; /* threads that seal and open packets, the pump's included; 0: that one */
+  /* The connection that an id names, or NULL; called where there are several lanes. */
+  struct conn *(*find)(void *context, const struct cid *id);
   /* Gives a datagram to its connection; the session it belongs to, or NULL. */
   struct session *(*route)(void *context, uint64_t now_ns, const struct address *from, uint8_t *bytes,
                            size_t size);

@@ -9,25 +9,37 @@
 #include <assert.h>
 #include <string.h>
 
+/* Of all lanes or of none. */
+static int make_both(struct packet_keys *first, struct lane_keys *more, unsigned lanes,
+                     const struct protection *how, const uint8_t secret[SECRET_BYTES]) {
+  int error = packet_keys_init(first, how, secret);
+  if (!error) error = lane_keys_init(more, lanes, how, secret);
+  if (error) packet_keys_clear(first);
+  return error;
+}
+
 int send_keys_init(struct send_keys *keys, const struct protection *how, const uint8_t secret[SECRET_BYTES]) {
   assert(keys->current.suite == 0);
   keys->how = *how;
   memcpy(keys->secret, secret, SECRET_BYTES);
-  return packet_keys_init(&keys->current, how, secret);
+  return make_both(&keys->current, &keys->current_lanes, keys->lanes, how, secret);
 }
 
 void send_keys_clear(struct send_keys *keys) {
   packet_keys_clear(&keys->current);
+  lane_keys_clear(&keys->current_lanes);
   gnutls_memset(keys, 0, sizeof(*keys));
 }
 
 void send_keys_renew(struct send_keys *keys) {
   struct packet_keys made = {0};
+  struct lane_keys made_lanes = {0};
   uint8_t secret[SECRET_BYTES];
   memcpy(secret, keys->secret, SECRET_BYTES);
   packet_keys_next_secret(secret);
-  if (packet_keys_init(&made, &keys->how, secret) == 0) {
+  if (make_both(&made, &made_lanes, keys->lanes, &keys->how, secret) == 0) {
     packet_keys_move(&keys->current, &made);
+    lane_keys_move(&keys->current_lanes, &made_lanes);
     memcpy(keys->secret, secret, SECRET_BYTES);
     keys->phase++;
   }
@@ -38,7 +50,7 @@ static int make_next(struct recv_keys *keys) {
   uint8_t secret[SECRET_BYTES];
   memcpy(secret, keys->secret, SECRET_BYTES);
   packet_keys_next_secret(secret);
-  int error = packet_keys_init(&keys->next, &keys->how, secret);
+  int error = make_both(&keys->next, &keys->next_lanes, keys->lanes, &keys->how, secret);
   if (error == 0) memcpy(keys->secret, secret, SECRET_BYTES);
   gnutls_memset(secret, 0, sizeof(secret));
   return error;
@@ -48,7 +60,7 @@ int recv_keys_init(struct recv_keys *keys, const struct protection *how, const u
   assert(keys->current.suite == 0);
   keys->how = *how;
   memcpy(keys->secret, secret, SECRET_BYTES);
-  int error = packet_keys_init(&keys->current, how, secret);
+  int error = make_both(&keys->current, &keys->current_lanes, keys->lanes, how, secret);
   return error ? error : make_next(keys);
 }
 
@@ -56,6 +68,8 @@ void recv_keys_clear(struct recv_keys *keys) {
   packet_keys_clear(&keys->previous);
   packet_keys_clear(&keys->current);
   packet_keys_clear(&keys->next);
+  lane_keys_clear(&keys->current_lanes);
+  lane_keys_clear(&keys->next_lanes);
   gnutls_memset(keys, 0, sizeof(*keys));
 }
 
@@ -71,6 +85,7 @@ int recv_keys_open(struct recv_keys *keys, unsigned key_phase, uint64_t number, 
   if (error) return error;
   packet_keys_move(&keys->previous, &keys->current);
   packet_keys_move(&keys->current, &keys->next);
+  lane_keys_move(&keys->current_lanes, &keys->next_lanes);
   keys->phase++;
   return 0;
 }

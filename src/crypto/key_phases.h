@@ -2,23 +2,27 @@
 #ifndef CRYPTO_KEY_PHASES_H
 #define CRYPTO_KEY_PHASES_H
 
-#include "crypto/packet_keys.h"
+#include "crypto/lane_keys.h"
 
 struct send_keys {
+  unsigned lanes; /* threads that seal at once; 0: one */
   struct protection how;
   struct packet_keys current;
+  struct lane_keys current_lanes;
   uint64_t phase;
   uint8_t secret[SECRET_BYTES]; /* of `current` */
 };
 
 struct recv_keys {
+  unsigned lanes; /* that open at once; 0: one */
   struct protection how;
   struct packet_keys previous, current, next; /* previous and next: perhaps none, never both */
+  struct lane_keys current_lanes, next_lanes; /* what is of the phase before comes seldom */
   uint64_t phase;
   uint8_t secret[SECRET_BYTES]; /* of the newest keys there are */
 };
 
-/* Phase 0, into a value that is all zeros. 0 or ERR_NO_MEMORY; to be cleared in any case. */
+/* Phase 0, into a value that is all zeros but for `lanes`. 0 or ERR_NO_MEMORY; to be cleared in any case. */
 int send_keys_init(struct send_keys *keys, const struct protection *how, const uint8_t secret[SECRET_BYTES]);
 int recv_keys_init(struct recv_keys *keys, const struct protection *how, const uint8_t secret[SECRET_BYTES]);
 /* Wipes. */

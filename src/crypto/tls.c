@@ -114,6 +114,7 @@ static int tls_protect(void *state, enum protection_suite suite) {
   assert(suite == PROTECT_AEAD || suite == PROTECT_MAC || suite == PROTECT_CHECKSUM);
   const struct protection how = {suite, tls->session->cipher};
   struct tls_secrets *secrets = &tls->session->data;
+  tls->data_recv.lanes = tls->data_send.lanes = tls->config.lanes;
   int error = recv_keys_init(&tls->data_recv, &how, secrets->recv);
   if (!error) error = send_keys_init(&tls->data_send, &how, secrets->send);
   gnutls_memset(secrets, 0, sizeof(*secrets));
@@ -147,6 +148,20 @@ static int tls_open(void *state, enum crypto_level level, unsigned key_phase, ui
   if (level == LEVEL_DATA)
     return recv_keys_open(&tls->data_recv, key_phase, number, header, header_size, payload, size, out);
   return packet_keys_open(&tls->recv[level], number, header, header_size, payload, size, out);
+}
+
+static void tls_seal_lane(void *state, unsigned lane, uint64_t number, const uint8_t *header,
+                          size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
+  const struct send_keys *keys = &((const struct tls *)state)->data_send;
+  packet_keys_seal(lane_keys_of(&keys->current_lanes, &keys->current, lane), number, header, header_size,
+                   payload, size, out);
+}
+
+static int tls_open_lane(void *state, unsigned lane, uint64_t number, const uint8_t *header,
+                         size_t header_size, const uint8_t *payload, size_t size, uint8_t *out) {
+  const struct recv_keys *keys = &((const struct tls *)state)->data_recv;
+  return packet_keys_open(lane_keys_of(&keys->current_lanes, &keys->current, lane), number, header,
+                          header_size, payload, size, out);
 }
 
 static uint64_t tls_send_phase(void *state) { return ((const struct tls *)state)->data_send.phase; }
@@ -214,6 +229,8 @@ static const struct crypto_ops tls_ops = {
     .tag_size = tls_tag_size,
     .seal = tls_seal,
     .open = tls_open,
+    .seal_lane = tls_seal_lane,
+    .open_lane = tls_open_lane,
     .send_phase = tls_send_phase,
     .recv_phase = tls_recv_phase,
     .renew_keys = tls_renew_keys,

@@ -259,6 +259,7 @@ void conn_renew_keys(struct conn *conn, uint64_t now_ns) {
     return;
   }
   if (phase < conn->keys.recv_phase || key_update_is_due(&conn->keys, next, now_ns)) {
+    if (conn->seals) seals_finish(conn->seals); /* built for the keys there are now */
     ops->renew_keys(conn->crypto.state);
     if (ops->send_phase(conn->crypto.state) == phase) return; /* short of memory: tried again */
     key_update_on_renewed(&conn->keys, next, now_ns, conn_probe_timeout_ns(conn));

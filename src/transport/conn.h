@@ -6,6 +6,7 @@
  *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
  *   conn_acks.c      how often the peer is to acknowledge
  *   conn_silence.c, conn_black_hole.c  what a time without answers was, and losses by size
+ *   lanes.c          packets of a batch sealed or opened on several threads
  *
  * Everything else in this folder is a leaf: it knows nothing of connections. */
 #ifndef TRANSPORT_CONN_H
@@ -26,6 +27,7 @@
 #include "transport/sent_packets.h"
 #include "transport/silence.h"
 #include "transport/stream.h"
+#include "udpcp/lanes.h"
 #include "udpcp/transport.h"
 
 enum {
@@ -129,6 +131,9 @@ struct conn {
   uint32_t closes_sent;
   uint64_t close_at_ns; /* the next repetition */
 
+  struct seals *seals;             /* what is sent is sealed later; NULL: at once */
+  const struct openings *openings; /* where what comes may have been opened ahead; NULL: never */
+
   struct conn_stats stats;
   struct observed observed;
 };
@@ -155,6 +160,7 @@ void conn_take_congestion(struct conn *conn, uint64_t now_ns, const struct conge
 /* conn_on_datagram for who has read the packet already; NULL: it is malformed. */
 void conn_on_packet(struct conn *conn, uint64_t now_ns, const struct address *from, struct packet *packet,
                     uint8_t *bytes, size_t size);
+uint64_t conn_expand_number(const struct ack_tracker *acks, uint64_t truncated);
 
 /* conn_recovery.c */
 void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, const struct frame_ack *ack);

@@ -4,6 +4,7 @@
  * received: what found no room is not acknowledged and comes again. Whatever cannot be authenticated is
  * dropped and counted, never answered. */
 #include "transport/conn.h"
+#include "transport/lanes.h"
 
 #include <assert.h>
 #include <string.h>
@@ -318,18 +319,19 @@ static const char *process(struct conn *conn, struct arrival *arrival, struct pa
   return NULL;
 }
 
-static uint64_t expand_number(const struct ack_tracker *acks, uint64_t truncated) {
+uint64_t conn_expand_number(const struct ack_tracker *acks, uint64_t truncated) {
   return packet_number_expand(acks->received.count > 0 ? acks->largest : UINT64_MAX, (uint32_t)truncated);
 }
 
-/* Opens the payload in place. */
+/* Opens the payload in place, unless that was done ahead. */
 static bool is_authentic(struct conn *conn, const struct arrival *arrival, const struct packet *packet,
-                         const uint8_t *bytes, uint8_t *payload) {
+                         const struct opening *ahead, const uint8_t *bytes, uint8_t *payload) {
   const struct crypto_ops *ops = conn->crypto.ops;
   size_t proven = packet->header_size + packet->payload_size;
   if (packet->proof && !ops->is_proven(conn->crypto.state, bytes, proven, packet->proof)) return false;
-  int error = ops->open(conn->crypto.state, arrival->level, packet->key_phase, packet->number, bytes,
-                        packet->header_size, payload, packet->payload_size, payload);
+  int error = ahead ? ahead->error
+                    : ops->open(conn->crypto.state, arrival->level, packet->key_phase, packet->number, bytes,
+                                packet->header_size, payload, packet->payload_size, payload);
   if (arrival->level != LEVEL_DATA) return error == 0;
   if (error) {
     key_update_on_refused(&conn->keys);
@@ -369,9 +371,10 @@ static const char *take_datagram(struct conn *conn, uint64_t now_ns, const struc
     return "early"; /* overtook the handshake: comes again */
 
   struct ack_tracker *acks = &conn->spaces[arrival.level].acks;
-  packet->number = expand_number(acks, packet->number);
+  const struct opening *ahead = conn->openings ? conn_opened_ahead(conn, bytes) : NULL;
+  packet->number = ahead ? ahead->number : conn_expand_number(acks, packet->number);
   uint8_t *payload = bytes + packet->header_size;
-  if (!is_authentic(conn, &arrival, packet, bytes, payload)) {
+  if (!is_authentic(conn, &arrival, packet, ahead, bytes, payload)) {
     conn->stats.packets_refused++;
     return "authentication";
   }

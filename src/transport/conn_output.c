@@ -4,6 +4,7 @@
  * ones. Bulk packets carry one fragment each and fill the datagram, so that they leave in trains of equal
  * size; their payload is sealed straight from the block into the datagram. */
 #include "transport/conn.h"
+#include "transport/lanes.h"
 
 #include <assert.h>
 #include <string.h>
@@ -69,6 +70,16 @@ static enum ecn_mark mark_of(const struct build *build, const struct conn *conn)
              : ECN_NONE;
 }
 
+static void seal(const struct build *build, struct conn *conn, const uint8_t *payload, size_t payload_size) {
+  if (conn->seals && build->level == LEVEL_DATA &&
+      conn_put_off(conn, build->packet.number, build->datagram, build->header_size, payload, payload_size))
+    return;
+  int error =
+      conn->crypto.ops->seal(conn->crypto.state, build->level, build->packet.number, build->datagram,
+                             build->header_size, payload, payload_size, build->datagram + build->header_size);
+  assert(!error && "a packet is only built at a level that has keys");
+}
+
 /* Seals the packet, records it, tells whoever counts. Returns the datagram's size. */
 static size_t build_finish(struct build *build, struct conn *conn, const uint8_t *payload,
                            size_t payload_size) {
@@ -78,20 +89,17 @@ static size_t build_finish(struct build *build, struct conn *conn, const uint8_t
   writer_init(&header, build->datagram, build->header_size);
   packet_write(&build->packet, &header);
   assert(!header.failed && writer_used(&header) == build->header_size);
-  const struct crypto_ops *crypto = conn->crypto.ops;
   if (conn->observed.trace)
     observe_sent(
         conn, build->record.sent_ns,
         &(struct observed_packet){&build->packet, payload, payload_size,
                                   build->header_size + build->packet.payload_size + build->proof_size,
                                   build->record.flags & SENT_MTU_PROBE});
-  int error = crypto->seal(conn->crypto.state, build->level, build->packet.number, build->datagram,
-                           build->header_size, payload, payload_size, build->datagram + build->header_size);
-  assert(!error && "a packet is only built at a level that has keys");
+  seal(build, conn, payload, payload_size);
   size_t size = build->header_size + build->packet.payload_size;
   if (build->proof_size > 0) {
     static_assert((int)PACKET_PROOF_BYTES == (int)PROOF_BYTES, "the packet has room for exactly one proof");
-    crypto->prove(conn->crypto.state, build->datagram, size, build->datagram + size);
+    conn->crypto.ops->prove(conn->crypto.state, build->datagram, size, build->datagram + size);
     size += build->proof_size;
   }
   build->record.size = (uint16_t)size;
@@ -295,7 +303,7 @@ static size_t next_fragment_packet(struct conn *conn, uint64_t now_ns, uint8_t *
   } else {
     blocks_out_advance(&conn->blocks_out, length);
   }
-  fetch_ahead(block, offset + length, length);
+  if (!conn->seals) fetch_ahead(block, offset + length, length);
   return build_finish(&build, conn, block->bytes + offset, length);
 }
 

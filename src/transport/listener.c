@@ -5,7 +5,7 @@
  * kept; beyond them a client must first come back with a token, and then no host may have more than its share
  * of handshakes. Nothing is ever said in answer to anything but a first packet of full size, so errors do not
  * answer errors and nobody is amplified. */
-#include "udpcp/transport.h"
+#include "udpcp/lanes.h"
 
 #include "transport/conn.h"
 #include "transport/token.h"
@@ -102,6 +102,10 @@ static struct conn *find_half_open(struct listener *listener, const struct packe
       return conn;
   }
   return NULL;
+}
+
+struct conn *listener_find(void *listener, const struct cid *id) {
+  return *find_place(listener, id);
 }
 
 void listener_remove(struct listener *listener, struct conn *conn) {

@@ -78,6 +78,11 @@ static void every_value_lands_in_its_place(void) {
   CU_ASSERT_EQUAL(options.rate_bytes_per_s_max, 100000000);
   CU_ASSERT_EQUAL(options.congestion, CONGESTION_CUBIC);
   CU_ASSERT_EQUAL(options.family, FAMILY_IPV4);
+  CU_ASSERT_EQUAL(options.lanes, 0);
+  CU_ASSERT_EQUAL(SEND("--threads", "8", "f", "h"), 0);
+  CU_ASSERT_EQUAL(options.lanes, 8);
+  CU_ASSERT_EQUAL(RECV("--threads=4", "--threads", "auto", "d"), 0);
+  CU_ASSERT_EQUAL(options.lanes, 0);
 }
 
 static void security_options_land_in_their_places(void) {
@@ -141,6 +146,8 @@ static void complaints_name_option_and_value(void) {
        {"--bwlimit", "99999999999999999999Gbit"},
        "--bwlimit: '99999999999999999999Gbit' is too large"},
       {COMMAND_SEND, {"--protect", "none"}, "--protect: 'none' is not aead, mac or checksum"},
+      {COMMAND_SEND, {"--threads", "0"}, "--threads: '0' is not auto or a number from 1 to 8"},
+      {COMMAND_RECV, {"--threads", "9"}, "--threads: '9' is not auto or a number from 1 to 8"},
       {COMMAND_RECV, {"--protect", ""}, "--protect: '' is not aead, mac or checksum"},
       {COMMAND_RECV,
        {"--allow", "10.1.2.3/8"},

@@ -16,6 +16,7 @@ from .lab import GIB, MB
 FILES, FILE_BYTES_MIN, FILE_BYTES_MAX, FILE_SKEW = 20000, 100, 16000, 1.565  # 126 MB in all
 SMALL_BYTES, SMALL_TIMES = 1024, 3  # times the runs: 15
 PEAK_BYTES_MAX = 128 * MB
+THREADS_BOUND = 1.05
 LIMIT_S = 300
 UFTP_PART = 8  # uftp gets an eighth of the work, and its time is told as if for the whole
 
@@ -40,7 +41,7 @@ def parts():
         "memory": Part("no files: a generated source, a sink that discards", memory, False),
         "crowd": Part("100 senders at once, 20 MB each", crowd.measure, False),
         "plain": Part("no GSO, no GRO, no offloads", plain, False),
-        "threads": Part("packets sealed and opened on several threads", threads, False),
+        "threads": Part("packets sealed and opened on two threads", threads, False),
         "growth": Part("16 GiB, 200,000 files, a million empty files", growth.measure, True),
     }
 
@@ -316,9 +317,20 @@ def plain(where, options, found):
 
 
 def threads(where, options, found):
-    """There is nothing to turn on and off yet, so there is no figure."""
-    del where, options
-    found.fail("sealing on several threads / on one, two cores", "the program seals and opens on one thread")
+    """Asked for two threads where there are no processors for them: it must not cost much to find that out."""
+    size = big_bytes(options) // 2
+    where.need_memory(2 * size)
+    source = where.make_file(where.memory("threads"), size)
+    where.keep_warm(size)
+
+    def competitors(inbox):
+        return [peers.udpcp("udpcp, 1 thread", source, inbox, "--threads", "1"),
+                peers.udpcp("udpcp, 2 threads", source, inbox, "--threads", "2")]
+
+    title = "1 GiB, sealed and opened on two threads"
+    rounds = compete(where, title, competitors, where.memory(), options.runs, same_file(source))
+    judge(found, title, rounds, [Bound("udpcp, 2 threads", "udpcp, 1 thread", THREADS_BOUND)],
+          "udpcp, 1 thread")
 
 
 # ---- all of it ----
