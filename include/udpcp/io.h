@@ -105,6 +105,7 @@ int wait_take_signal(struct wait *wait);
 struct work {
   struct work *next;
   void (*run)(struct work *work);
+  const void *alone; /* pieces with the same one run one after the other, in their order; NULL: any at once */
   bool has_computed; /* once done: it used the CPU for half its time at least, and hardly waited */
 };
 struct worker;

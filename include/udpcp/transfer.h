@@ -67,6 +67,7 @@ struct sink_ops {
 struct job {
   struct job *next; /* for the queues of whoever holds the job */
   void (*run)(struct job *job);
+  const void *alone; /* jobs with the same one are best run one after the other; NULL: any at once */
 };
 /* Does the work: reads, hashes, encodes; decodes, verifies, writes, commits. Touches nothing but the job. */
 void job_run(struct job *job);

@@ -175,7 +175,7 @@ static void submit_jobs(struct pump *pump, struct session *session) {
     struct job *job = session->role->next_job(session->state);
     if (!job) return;
     pump->free_tasks = task->next_free;
-    *task = (struct task){.work = {.run = task_run}, .job = job, .session = session};
+    *task = (struct task){.work = {.run = task_run, .alone = job->alone}, .job = job, .session = session};
     worker_submit(pump->worker, &task->work);
   }
   pump_touch(pump, session); /* there may be more */

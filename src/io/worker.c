@@ -3,7 +3,8 @@
  * A lock taken twice a piece costs next to nothing; waking a thread that sleeps costs as much as a small
  * piece of work. So every finished piece can be taken at once by a loop that is awake, but a sleeping one is
  * woken for several together: when the queue is empty, when WAKE_COUNT are done or when the first has waited
- * WAKE_NS. The submitting side (room, submit, take_done) belongs to one thread. */
+ * WAKE_NS. A piece that has to wait for another (`alone`) wakes nobody: whoever runs the other goes on with
+ * it. The submitting side (room, submit, take_done) belongs to one thread. */
 #include "udpcp/io.h"
 
 #include <assert.h>
@@ -32,6 +33,7 @@ struct worker {
   unsigned thread_count;
   /* under the lock */
   struct chain queued, done;
+  struct work *running;   /* a list, of at most one a thread */
   uint64_t done_since_ns; /* when the first of `done` came */
   bool is_signalled;      /* done_pipe is readable */
   bool is_stopping;
@@ -51,14 +53,14 @@ static void chain_push(struct chain *chain, struct work *work) {
   chain->count++;
 }
 
-static struct work *chain_pop(struct chain *chain) {
-  struct work *work = chain->first;
-  if (!work) return NULL;
-  chain->first = work->next;
-  if (!chain->first) chain->last = NULL;
+static void chain_remove(struct chain *chain, struct work *work, struct work *before) {
+  if (before)
+    before->next = work->next;
+  else
+    chain->first = work->next;
+  if (!work->next) chain->last = before;
   chain->count--;
   work->next = NULL;
-  return work;
 }
 
 /* Moves all of `from` behind the end of `to`. */
@@ -81,15 +83,38 @@ static void signal_done(struct worker *worker) {
   assert(written == 1 && "an empty pipe takes one byte");
 }
 
+static bool has_to_wait(const struct worker *worker, const struct work *work) {
+  if (!work->alone) return false;
+  for (const struct work *other = worker->running; other; other = other->next)
+    if (other->alone == work->alone) return true;
+  return false;
+}
+
+/* The first piece that may run now; it counts as running. */
+static struct work *begin(struct worker *worker) {
+  struct work *before = NULL, *work = worker->queued.first;
+  for (; work && has_to_wait(worker, work); work = work->next)
+    before = work;
+  if (!work) return NULL;
+  chain_remove(&worker->queued, work, before);
+  work->next = worker->running;
+  worker->running = work;
+  return work;
+}
+
 static void finish(struct worker *worker, struct work *work) {
+  struct work **at = &worker->running;
+  while (*at != work)
+    at = &(*at)->next;
+  *at = work->next;
   if (worker->done.count == 0) worker->done_since_ns = clock_now_ns();
   chain_push(&worker->done, work);
 }
 
-/* Asked before a thread sleeps or runs the next piece, which may take long. */
-static void announce(struct worker *worker) {
+/* Asked before a thread sleeps (`next` is NULL) or runs the next piece, which may take long. */
+static void announce(struct worker *worker, const struct work *next) {
   if (worker->done.count == 0 || worker->is_signalled) return;
-  if (worker->queued.count == 0 || worker->done.count >= WAKE_COUNT ||
+  if (!next || worker->queued.count == 0 || worker->done.count >= WAKE_COUNT ||
       clock_now_ns() - worker->done_since_ns >= WAKE_NS)
     signal_done(worker);
 }
@@ -105,8 +130,8 @@ static void *thread_main(void *context) {
   struct worker *worker = context;
   pthread_mutex_lock(&worker->lock);
   for (;;) {
-    struct work *work = chain_pop(&worker->queued);
-    announce(worker);
+    struct work *work = begin(worker);
+    announce(worker, work);
     if (!work) {
       if (worker->is_stopping) break;
       pthread_cond_wait(&worker->has_work, &worker->lock);
@@ -181,8 +206,11 @@ void worker_submit(struct worker *worker, struct work *work) {
   assert(worker_room(worker) > 0);
   worker->out_count++;
   pthread_mutex_lock(&worker->lock);
+  const struct work *last = worker->queued.last;
+  bool is_led = work->alone && last && last->alone == work->alone;
   chain_push(&worker->queued, work);
-  pthread_cond_signal(&worker->has_work);
+  /* What must wait is not lost: a thread that ends a piece always looks for another before it sleeps. */
+  if (!is_led && !has_to_wait(worker, work)) pthread_cond_signal(&worker->has_work);
   pthread_mutex_unlock(&worker->lock);
 }
 
@@ -198,8 +226,9 @@ struct work *worker_take_done(struct worker *worker) {
     }
     pthread_mutex_unlock(&worker->lock);
   }
-  struct work *work = chain_pop(&worker->taken);
+  struct work *work = worker->taken.first;
   if (work) {
+    chain_remove(&worker->taken, work, NULL);
     assert(worker->out_count > 0);
     worker->out_count--;
   }

@@ -71,6 +71,7 @@ static bool add_large(struct receiver *receiver, struct store_job *job) {
   struct store_item *item = add_item(job, receiver_object(receiver, block->trailer.object), STORE_WRITE);
   item->block = block;
   job->bytes += block->trailer.raw_size;
+  job->job.alone = item->object; /* a file is locked while it is written: a second thread would only wait */
   return true;
 }
 
@@ -107,6 +108,7 @@ struct store_job *receiver_build_store(struct receiver *receiver) {
   if (!job) return NULL;
   job->count = 0;
   job->bytes = 0;
+  job->job.alone = NULL;
   job->dry_run = receiver->dry_run;
   bool is_live = session_is_live(&receiver->session);
   bool may_folders = receiver->folders_out == 0 && !receiver->dry_run; /* one job of them, for their order */

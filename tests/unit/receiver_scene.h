@@ -10,7 +10,7 @@
 #include "transfer/channel.h"
 #include "transfer/failure.h"
 
-enum { ANSWERS_MAX = 64, BLOCKS_MAX = 512 };
+enum { ANSWERS_MAX = 64, BLOCKS_MAX = 512, ALONE_MAX = 8 };
 
 struct scene {
   struct pair pair;
@@ -24,6 +24,8 @@ struct scene {
   struct conn_event closed;    /* at the peer */
   uint8_t *blocks[BLOCKS_MAX]; /* sent */
   unsigned blocks_count;
+  const void *alone[ALONE_MAX]; /* of the jobs, each once */
+  unsigned alone_count;
   struct progress progress;
 };
 
@@ -40,6 +42,13 @@ static inline void take_peer_events(struct scene *scene) {
         scene->answers[scene->answers_count++] = message;
     }
   }
+}
+
+static inline void note_job(struct scene *scene, const struct job *job) {
+  for (unsigned i = 0; i < scene->alone_count; i++)
+    if (scene->alone[i] == job->alone) return;
+  CU_ASSERT_FATAL(scene->alone_count < ALONE_MAX);
+  scene->alone[scene->alone_count++] = job->alone;
 }
 
 /* Lets `ms` of simulated time pass. */
@@ -59,6 +68,7 @@ static inline void play(struct scene *scene, unsigned ms) {
     }
     receiver_step(scene->receiver, pair->now_ns);
     while (!scene->takes_no_jobs && (job = receiver_next_job(scene->receiver)) != NULL) {
+      note_job(scene, job);
       job_run(job);
       receiver_on_job(scene->receiver, pair->now_ns, job);
     }

@@ -53,6 +53,28 @@ static void takes_blocks_before_their_entry(void) {
   scene_free(&scene);
 }
 
+/* Two threads that write one file wait for each other; two files, or a commit, may go on side by side. */
+static void the_blocks_of_a_file_are_written_alone(void) {
+  struct scene scene;
+  scene_init(&scene);
+  struct memory_file *files[2] = {announce(&scene, "first", 1000000), announce(&scene, "second", 1000000)};
+  play(&scene, 10);
+  CU_ASSERT_EQUAL(scene.alone_count, 1); /* none of beginning them */
+  CU_ASSERT_PTR_NULL(scene.alone[0]);
+  for (uint32_t object = 0; object < 2; object++) {
+    for (unsigned i = 0; i < 4; i++) {
+      send_block(&scene, files[object], object, i);
+      play(&scene, 10);
+    }
+    CU_ASSERT_EQUAL(scene.alone_count, 2 + object);
+    say_digest(&scene, files[object], object);
+  }
+  play(&scene, 20);
+  CU_ASSERT_EQUAL(scene.alone_count, 3); /* none of committing them */
+  CU_ASSERT(files[0]->final && files[1]->final);
+  scene_free(&scene);
+}
+
 static void takes_blocks_with_more_gaps_than_it_can_note(void) {
   struct scene scene;
   scene_init(&scene);
@@ -229,7 +251,8 @@ static void long_work_is_spoken_of(void) {
 }
 
 UNIT_MAIN(UNIT_CASE(long_work_is_spoken_of), UNIT_CASE(welcomes_and_finishes),
-          UNIT_CASE(takes_blocks_before_their_entry), UNIT_CASE(takes_blocks_with_more_gaps_than_it_can_note),
+          UNIT_CASE(takes_blocks_before_their_entry), UNIT_CASE(the_blocks_of_a_file_are_written_alone),
+          UNIT_CASE(takes_blocks_with_more_gaps_than_it_can_note),
           UNIT_CASE(a_block_that_differs_ends_the_session), UNIT_CASE(a_digest_that_differs_fails_its_file),
           UNIT_CASE(ignores_what_comes_after_the_answer), UNIT_CASE(tells_neighbours_in_one_message),
           UNIT_CASE(leaves_no_part_file_when_it_is_just_freed),

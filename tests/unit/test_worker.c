@@ -147,6 +147,64 @@ static void a_finished_piece_is_announced_before_a_slow_one(void) {
   sem_destroy(&gate);
 }
 
+enum { THINGS = 3, THING_PIECES = 1500 };
+struct thing_piece {
+  struct work work;
+  unsigned thing, number;
+};
+static const char things[THINGS];
+static atomic_uint inside[THINGS], last_number[THINGS], wrongs;
+
+static void run_alone(struct work *work) {
+  struct thing_piece *piece = (struct thing_piece *)work;
+  unsigned thing = piece->thing;
+  if (atomic_fetch_add(&inside[thing], 1) != 0) atomic_fetch_add(&wrongs, 1);
+  if (atomic_exchange(&last_number[thing], piece->number) + 1 != piece->number) atomic_fetch_add(&wrongs, 1);
+  if (piece->number % 50 == 0) usleep(100); /* so that others come to wait */
+  atomic_fetch_sub(&inside[thing], 1);
+}
+
+static void pieces_of_one_thing_run_in_order_and_alone(void) {
+  enum { COUNT = THINGS * THING_PIECES, OUT_MAX = 100 };
+  static struct thing_piece pieces[COUNT];
+  struct worker *worker = worker_new(4, OUT_MAX);
+  unsigned submitted = 0, taken = 0, numbers[THINGS] = {0};
+  for (; taken < COUNT; taken++) {
+    for (; submitted < COUNT && worker_room(worker) > 0; submitted++) {
+      unsigned thing = submitted / 7 % THINGS; /* some of one thing after the other, then of another */
+      pieces[submitted] = (struct thing_piece){
+          .work = {.run = run_alone, .alone = &things[thing]}, .thing = thing, .number = ++numbers[thing]};
+      worker_submit(worker, &pieces[submitted].work);
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(take_waiting(worker));
+  }
+  CU_ASSERT_EQUAL(atomic_load(&wrongs), 0);
+  worker_free(worker);
+}
+
+/* Pieces of a thing whose first piece takes long hold up no other thing, wherever they stand. */
+static void a_slow_thing_holds_up_nothing_else(void) {
+  struct piece pieces[40] = {0};
+  struct worker *worker = worker_new(2, 40);
+  sem_t gate;
+  sem_init(&gate, 0, 0);
+  pieces[0].gate = &gate;
+  for (unsigned i = 0; i < 40; i++) {
+    pieces[i].work.run = run_piece;
+    pieces[i].work.alone = i < 20 ? &things[0] : i < 30 ? &things[1] : NULL;
+    pieces[i].number = i;
+    worker_submit(worker, &pieces[i].work);
+  }
+  for (unsigned i = 20; i < 40; i++)
+    CU_ASSERT_PTR_EQUAL(take_waiting(worker), &pieces[i].work);
+  CU_ASSERT_EQUAL(atomic_load(&pieces[1].runs), 0);
+  sem_post(&gate);
+  for (unsigned i = 0; i < 20; i++)
+    CU_ASSERT_PTR_EQUAL(take_waiting(worker), &pieces[i].work);
+  worker_free(worker);
+  sem_destroy(&gate);
+}
+
 static void free_runs_what_was_submitted(void) {
   struct piece pieces[200] = {0};
   struct worker *worker = worker_new(2, 200);
@@ -165,4 +223,6 @@ static void free_runs_what_was_submitted(void) {
 
 UNIT_MAIN(UNIT_CASE(runs_each_piece_once), UNIT_CASE(one_thread_keeps_the_order),
           UNIT_CASE(the_fd_is_readable_while_done_pieces_wait), UNIT_CASE(a_slow_piece_holds_up_nothing_else),
-          UNIT_CASE(a_finished_piece_is_announced_before_a_slow_one), UNIT_CASE(free_runs_what_was_submitted))
+          UNIT_CASE(a_finished_piece_is_announced_before_a_slow_one),
+          UNIT_CASE(pieces_of_one_thing_run_in_order_and_alone),
+          UNIT_CASE(a_slow_thing_holds_up_nothing_else), UNIT_CASE(free_runs_what_was_submitted))
