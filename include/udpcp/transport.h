@@ -14,6 +14,7 @@
 enum { CONTROL_BYTES_MAX = 256 * 1024 }; /* unacknowledged bytes of the control stream, each way */
 
 struct conn;
+struct turns; /* a listener's */
 struct conn_observer; /* udpcp/observe.h */
 
 enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND };
@@ -22,6 +23,7 @@ struct conn_config {
   enum crypto_role role;
   struct crypto crypto; /* passes to the connection */
   struct pool *pool;    /* for blocks being received; borrowed, may be shared by connections */
+  struct turns *turns;  /* in which connections are granted credit; set by the listener, NULL: none */
   struct cid local_cid; /* random: the id this end is reached by */
   struct cid peer_cid; /* client: random, until the server has said its own; server: the client's source id */
   struct cid original_cid; /* server: destination id of the client's very first packet */
@@ -186,6 +188,17 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
                                   size_t *reply_size);
 /* Forgets and frees a connection. */
 void listener_remove(struct listener *listener, struct conn *conn);
+/* What the caller's loop knows of its socket and its thread, by counters since ever. */
+struct listener_load {
+  uint64_t socket_bytes; /* room of the receive buffer */
+  uint64_t drops;        /* datagrams it had no room for */
+  uint64_t asleep_ns;
+};
+/* Once a turn of the caller's loop. Connections take turns by it when they are many (section 9); then take
+ * those whose turn has come, until NULL: each has something to send. Returns when to call again at the
+ * latest. */
+uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, const struct listener_load *load);
+struct conn *listener_next_granted(struct listener *listener);
 uint32_t listener_count(const struct listener *listener);
 void listener_get_stats(const struct listener *listener, struct listener_stats *stats);
 /* Frees every connection too. Takes NULL. */

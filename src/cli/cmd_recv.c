@@ -280,8 +280,24 @@ static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
   }
 }
 
+/* Senders take turns when they are many. Returns when to look again. */
+static uint64_t take_turns(struct receiving *receiving, uint64_t now_ns) {
+  struct udp_stats stats;
+  udp_get_stats(pump_udp(receiving->pump), &stats);
+  const struct listener_load load = {.socket_bytes = (uint64_t)stats.receive_buffer,
+                                     .drops = stats.kernel_drops,
+                                     .asleep_ns = pump_asleep_ns(receiving->pump)};
+  uint64_t again_ns = listener_on_turn(receiving->listener, now_ns, &load);
+  for (struct conn *conn; (conn = listener_next_granted(receiving->listener));) {
+    struct session *session = pump_find(receiving->pump, conn);
+    if (session) pump_touch(receiving->pump, session);
+  }
+  return again_ns;
+}
+
 static uint64_t on_tick(void *context, uint64_t now_ns) {
   struct receiving *receiving = context;
+  uint64_t again_ns = take_turns(receiving, now_ns);
   if (receiving->leave_ns != 0) {
     if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
     return receiving->leave_ns;
@@ -299,8 +315,8 @@ static uint64_t on_tick(void *context, uint64_t now_ns) {
     draw(receiving, now_ns);
     receiving->draw_ns = now_ns + PROGRESS_INTERVAL_NS;
   }
-  return receiving->draws && receiving->draw_ns < receiving->look_ns ? receiving->draw_ns
-                                                                     : receiving->look_ns;
+  if (again_ns > receiving->look_ns) again_ns = receiving->look_ns;
+  return receiving->draws && receiving->draw_ns < again_ns ? receiving->draw_ns : again_ns;
 }
 
 /* ---- beginning and end ---- */

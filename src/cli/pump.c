@@ -47,6 +47,7 @@ struct pump {
   struct session *last_found;
   struct session *first_touched, **touched_end;
   uint64_t now_ns, tick_ns, slept_ns; /* slept_ns: when it last woke up from a sleep worth the name */
+  uint64_t asleep_ns;                 /* of all sleeps */
   uint64_t ran_at_ns, ran_ns;         /* when it was looked at last what this thread has used, and that */
   bool kernel_is_full, is_stopped;
   bool is_drained; /* the last look at the socket left nothing there */
@@ -89,6 +90,7 @@ out:
 struct udp *pump_udp(const struct pump *pump) {
   return pump->udp;
 }
+uint64_t pump_asleep_ns(const struct pump *pump) { return pump->asleep_ns; }
 size_t pump_count(const struct pump *pump) { return pump->session_count; }
 void pump_stop(struct pump *pump) { pump->is_stopped = true; }
 
@@ -383,6 +385,7 @@ static int sleep_a_turn(struct pump *pump) {
   pump->now_ns = clock_now_ns();
   check_absence(pump, deadline_ns, began_ns);
   uint64_t slept_ns = asleep_ns < pump->now_ns ? pump->now_ns - asleep_ns : 0;
+  pump->asleep_ns += slept_ns;
   if (slept_ns >= NAP_NS_MIN && slept_ns * 4 >= pump->now_ns - began_ns) pump->slept_ns = pump->now_ns;
   return error;
 }

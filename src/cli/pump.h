@@ -60,6 +60,8 @@ struct pump *pump_new(const struct pump_hooks *hooks, const struct udp_config *s
 /* Waits for file work that is running and ends every session left (not their connections). Takes NULL. */
 void pump_free(struct pump *pump);
 struct udp *pump_udp(const struct pump *pump);
+/* How long it has slept so far, all sleeps together. */
+uint64_t pump_asleep_ns(const struct pump *pump);
 
 /* A session for `conn`; NULL when SESSIONS_MAX are there or memory is out. */
 struct session *pump_add(struct pump *pump, struct conn *conn, const struct role *role,

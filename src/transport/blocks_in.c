@@ -25,6 +25,13 @@ int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window) {
   return 0;
 }
 
+void blocks_in_join(struct blocks_in *in, struct turns *turns) {
+  assert(!in->turns && turns);
+  in->turns = turns;
+  turns_join(turns, &in->turn);
+  turns_on_granted(turns, &in->turn, in->granted - in->opened);
+}
+
 void blocks_in_clear(struct blocks_in *in) {
   for (uint32_t i = 0; in->slots && i < in->used; i++)
     if (in->slots[i].bytes) pool_put(in->pool, in->slots[i].bytes, in->slots[i].size_class);
@@ -34,6 +41,7 @@ void blocks_in_clear(struct blocks_in *in) {
   while (blocks_in_take(in, &bytes, &size, &size_class))
     pool_put(in->pool, bytes, size_class);
   if (in->granted > in->released) pool_take_back(in->pool, in->granted - in->released);
+  if (in->turns) turns_leave(in->turns, &in->turn);
   free(in->slots);
   free(in->buckets);
   free(in->ready);
@@ -56,6 +64,11 @@ static struct block_in *find(struct blocks_in *in, uint64_t number) {
   return NULL;
 }
 
+static void use_grant(struct blocks_in *in, size_t capacity) {
+  in->opened += capacity;
+  if (in->turns) turns_on_used(in->turns, &in->turn, capacity);
+}
+
 /* Sets *block, or returns why not. */
 static int open_block(struct blocks_in *in, const struct block_header *header, struct block_in **block) {
   size_t capacity = pool_class_bytes(header->size_class);
@@ -68,7 +81,7 @@ static int open_block(struct blocks_in *in, const struct block_header *header, s
     slot = in->used++;
   else
     in->free = in->slots[slot].next;
-  in->opened += capacity;
+  use_grant(in, capacity);
   in->partial++;
   struct block_in *fresh = &in->slots[slot];
   fresh->number = header->number;
@@ -120,7 +133,7 @@ static int take_whole(struct blocks_in *in, const struct block_header *header, c
     return ERR_AGAIN;
   }
   memcpy(buffer, bytes, size);
-  in->opened += capacity;
+  use_grant(in, capacity);
   in->bytes_received += size;
   push_ready(in, buffer, size, header->size_class);
   return 0;
@@ -201,18 +214,23 @@ bool blocks_in_grant(struct blocks_in *in) {
   uint64_t target = (held + room) / 2; /* what is held equals what is then still free */
   uint64_t least = held - left + useful_grant(in);
   if (target < least) target = least;
+  /* Who comes first, and alone, is not to hold credit for long when others come. */
+  if (in->turns && target > GRANT_FIRST_BYTES + in->opened) target = GRANT_FIRST_BYTES + in->opened;
   if (target > in->window) target = in->window;
   if (target <= held) return false;
   uint64_t step = target - held;
   /* Small steps are worth a frame only when the peer is about to run dry. */
   if (step < target / 4 && left > target / 4 && !blocks_in_is_starved(in)) return false;
+  if (in->turns && (step = turns_ask(in->turns, &in->turn, step, useful_grant(in))) == 0) return false;
   if (!pool_promise(in->pool, step)) return false;
   in->granted += step;
+  if (in->turns) turns_on_granted(in->turns, &in->turn, step);
   return true;
 }
 
 void blocks_in_check(const struct blocks_in *in) {
   assert(in->released <= in->opened && in->opened <= in->granted);
   assert(in->granted - in->released <= pool_bytes_promised(in->pool));
+  assert(!in->turns || in->turn.fresh <= in->granted);
   assert(in->partial <= in->used && in->used <= BLOCKS_IN_MAX);
 }

@@ -6,6 +6,7 @@
 #ifndef TRANSPORT_BLOCKS_IN_H
 #define TRANSPORT_BLOCKS_IN_H
 
+#include "transport/turns.h"
 #include "udpcp/wire.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
   BLOCKS_READY_MAX = 4096,    /* whole, not yet taken by the user: as many as a sender may have open */
   BLOCK_FRAGMENT_RANGES = 64, /* holes a block may have */
   BLOCKS_FINISHED_RANGES = 4096,
+  GRANT_FIRST_BYTES = 2 << 20, /* beyond what was used so far: more than any start-up asks for */
 };
 
 /* A block of which fragments are missing. */
@@ -46,9 +48,13 @@ struct blocks_in {
   uint64_t window;        /* bytes of class capacity the peer may have open at most */
   uint64_t granted, opened, released;
   uint64_t bytes_received; /* payload, without duplicates */
+  struct turns *turns;     /* NULL: nobody to take turns with */
+  struct turn turn;
 };
 
 int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window);
+/* From now on the grant is raised by turns with others. */
+void blocks_in_join(struct blocks_in *in, struct turns *turns);
 /* Gives partial and undelivered buffers back to the pool, and the promise. */
 void blocks_in_clear(struct blocks_in *in);
 /* One fragment. 0; ERR_AGAIN: no room, treat the packet as lost; ERR_MALFORMED: it contradicts earlier ones;

@@ -345,7 +345,8 @@ uint64_t conn_next_timeout(const struct conn *conn) {
   uint64_t deadline_ns = earlier(silence_deadline(conn), keepalive_deadline(conn));
   deadline_ns = earlier(deadline_ns, earlier(conn_recovery_deadline(conn), conn->keys.forget_at_ns));
   deadline_ns = earlier(deadline_ns, conn_repeat_deadline(conn));
-  if (blocks_in_is_starved(&conn->blocks_in)) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
+  bool has_to_ask = blocks_in_is_starved(&conn->blocks_in) && !conn->blocks_in.turn.is_waiting;
+  if (has_to_ask) deadline_ns = earlier(deadline_ns, conn->grant_at_ns);
   /* What the address limit forbids to send waits for the peer, not for a clock. */
   if (path_allowance(&conn->path) >= PATH_BYTES_MIN)
     deadline_ns = earlier(deadline_ns, sending_deadline(conn));

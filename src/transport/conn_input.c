@@ -280,6 +280,7 @@ static void learn_from(struct conn *conn, const struct arrival *arrival, const s
   if (arrival->level == LEVEL_DATA && !conn->confirmed && conn->state == CONN_ESTABLISHED) {
     conn->confirmed = conn->ready_pending = conn->established_event = true;
     conn->blocks_in.window = conn->config.window_bytes;
+    if (conn->config.turns) blocks_in_join(&conn->blocks_in, conn->config.turns);
     if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
     conn_drop_space(conn, LEVEL_INITIAL);
     conn_drop_space(conn, LEVEL_HANDSHAKE);

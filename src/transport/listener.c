@@ -31,6 +31,7 @@ struct listener {
   uint8_t token_keys[2][MAC_KEY_BYTES]; /* the newest makes tokens, both are taken */
   uint64_t token_turn_ns;               /* when the next one comes */
   struct visitors visitors;
+  struct turns turns;
   uint64_t untokened_paid_ns; /* when the handshakes of those without a token are paid off */
   struct listener_stats stats;
 };
@@ -44,6 +45,7 @@ struct listener *listener_new(const struct listener_config *config, uint64_t now
   config->random(listener->token_keys, sizeof(listener->token_keys));
   listener->token_turn_ns = now_ns + config->token_lifetime_ns;
   visitors_init(&listener->visitors, seed);
+  turns_init(&listener->turns, pool_bytes_max(config->conn.pool));
   uint32_t places = 16;
   while (places < 2 * config->conns_max)
     places *= 2;
@@ -198,6 +200,7 @@ static void configure(struct listener *listener, const struct packet *packet, co
                       const struct cid *original, struct conn_config *config) {
   *config = listener->config.conn;
   config->role = ROLE_SERVER;
+  config->turns = &listener->turns;
   config->crypto = listener->config.new_crypto(listener->config.context);
   config->peer = *from;
   config->peer_cid = packet->source;
@@ -360,6 +363,25 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
   conn = accept_new(listener, now_ns, &packet, from, bytes, size, reply, reply_size);
   *is_new = conn != NULL;
   return conn;
+}
+
+uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, const struct listener_load *load) {
+  return turns_on_clock(&listener->turns, now_ns, load->socket_bytes, load->drops, load->asleep_ns);
+}
+
+struct conn *listener_next_granted(struct listener *listener) {
+  struct turn *turn;
+  while ((turn = turns_next(&listener->turns, pool_class_bytes(POOL_CLASSES - 1)))) {
+    void *at = (char *)turn - offsetof(struct conn, blocks_in.turn);
+    struct conn *conn = at;
+    bool is_open = conn->state == CONN_ESTABLISHED;
+    if (is_open && blocks_in_grant(&conn->blocks_in)) {
+      conn->max_data_pending = true;
+      return conn;
+    }
+    turn->is_called = false;
+  }
+  return NULL;
 }
 
 uint32_t listener_count(const struct listener *listener) { return listener->count; }
