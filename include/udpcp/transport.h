@@ -195,7 +195,7 @@ struct listener_load {
   uint64_t asleep_ns;
 };
 /* Once a turn of the caller's loop. Connections take turns by it when they are many (section 9); then take
- * those whose turn has come, until NULL: each has something to send. Returns when to call again at the
+ * those whose turn has come, until NULL: each is to be drained again. Returns when to call again at the
  * latest. */
 uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, const struct listener_load *load);
 struct conn *listener_next_granted(struct listener *listener);

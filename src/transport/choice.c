@@ -2,6 +2,7 @@
 #include "transport/choice.h"
 
 enum { LONE_LOSSES_ENOUGH = 4 };
+static const char short_path[] = "a short round trip: losses are told at once";
 #define QUEUE_NS_MIN (100 * NS_PER_US) /* less is timers and thinned acknowledgements, not a queue */
 
 const struct congestion_ops *choice_begin(struct choice *choice, enum congestion_kind asked,
@@ -13,9 +14,17 @@ const struct congestion_ops *choice_begin(struct choice *choice, enum congestion
   *choice = (struct choice){.why = "as asked"};
   if (asked != CONGESTION_AUTO) return kinds[asked];
   choice->is_open = !is_long;
-  choice->why = is_long ? "a long round trip: loss need not mean congestion"
-                        : "a short round trip: losses are told at once";
+  choice->is_by_handshake = is_long;
+  choice->why = is_long ? "a long round trip: loss need not mean congestion" : short_path;
   return is_long ? &congestion_bbr : &congestion_cubic;
+}
+
+const struct congestion_ops *choice_on_rtt(struct choice *choice, const struct rtt *rtt) {
+  if (!choice->is_by_handshake || rtt->min_ns >= LONG_PATH_RTT_NS) return NULL;
+  choice->is_by_handshake = false;
+  choice->is_open = true;
+  choice->why = short_path;
+  return &congestion_cubic;
 }
 
 const struct congestion_ops *choice_on_loss(struct choice *choice, const struct rtt *rtt,

@@ -3,7 +3,8 @@
  *
  * What is known at first is the round trip of the handshake. Later, losses tell: behind a full queue they
  * come with a round trip well above the least; where they come without, several times in a row, the path
- * loses what is sent at any rate, and CUBIC would slow down for nothing. */
+ * loses what is sent at any rate, and CUBIC would slow down for nothing. A handshake may be slow for want of
+ * CPU at either end: a round trip of data that is short shows that the path is. */
 #ifndef TRANSPORT_CHOICE_H
 #define TRANSPORT_CHOICE_H
 
@@ -14,7 +15,8 @@
 
 struct choice {
   const char *why; /* an English phrase for the user */
-  bool is_open;    /* it may still change */
+  bool is_open;    /* it may still change for losses */
+  bool is_by_handshake; /* a long handshake was all there was to go by */
   uint32_t lone_losses;
   uint64_t event_end; /* losses of packets below this number belong to the event already counted */
 };
@@ -25,6 +27,8 @@ const struct congestion_ops *choice_begin(struct choice *choice, enum congestion
 /* Losses of one batch while the window held the sender back; the controller to change to, or NULL. */
 const struct congestion_ops *choice_on_loss(struct choice *choice, const struct rtt *rtt,
                                             uint64_t largest_lost, uint64_t next_number);
+/* A round trip was measured; the controller to change to, or NULL. */
+const struct congestion_ops *choice_on_rtt(struct choice *choice, const struct rtt *rtt);
 /* They were none. */
 void choice_on_spurious_loss(struct choice *choice);
 

@@ -260,6 +260,8 @@ void conn_on_ack(struct conn *conn, uint64_t now_ns, enum crypto_level level, co
     if (conn->congestion.ops->samples_rate)
       delivery_finish(&conn->congestion.delivery, &sample, conn->rtt.sampled ? conn->rtt.min_ns : UINT64_MAX);
     conn->congestion.ops->on_ack(&conn->congestion, &event);
+    const struct congestion_ops *other = event.has_sample ? choice_on_rtt(&conn->choice, &conn->rtt) : NULL;
+    if (other) conn_take_congestion(conn, now_ns, other);
     pacer_want_quantum(&conn->pacer, conn_train_bytes(conn));
     pacer_set_rate(&conn->pacer, now_ns, conn->congestion.rate_bytes_per_s, conn->mtu.current);
     conn_tune_acks(conn);

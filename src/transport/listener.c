@@ -374,12 +374,10 @@ struct conn *listener_next_granted(struct listener *listener) {
   while ((turn = turns_next(&listener->turns, pool_class_bytes(POOL_CLASSES - 1)))) {
     void *at = (char *)turn - offsetof(struct conn, blocks_in.turn);
     struct conn *conn = at;
-    bool is_open = conn->state == CONN_ESTABLISHED;
-    if (is_open && blocks_in_grant(&conn->blocks_in)) {
-      conn->max_data_pending = true;
-      return conn;
-    }
+    if (conn->state != CONN_ESTABLISHED) continue;
+    if (blocks_in_grant(&conn->blocks_in)) conn->max_data_pending = true;
     turn->is_called = false;
+    return conn; /* also where memory lacks: outside the line it looks again by the clock */
   }
   return NULL;
 }

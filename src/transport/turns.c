@@ -1,16 +1,16 @@
 /* turns: see the header. `fresh` credit is counted in two generations, so that what is not used within one to
  * two epochs falls out of the sum without anybody looking for it. The bound halves in an epoch in which the
- * socket overflowed, and grows by half in one in which somebody waited while the receiver slept for a quarter
- * of it or more. */
+ * socket overflowed - not in the one after it, for what had been said before is still to come - and grows by
+ * half in one in which somebody waited while the receiver slept for a sixteenth of the time or more. */
 #include "transport/turns.h"
 
 #include <assert.h>
 
 enum {
-  SOCKET_PART = 2,    /* what the kernel counts against the buffer is more than the payload */
+  SOCKET_PART = 4,    /* what the kernel counts against the buffer is more than the payload */
   PIECES_AT_ONCE = 8, /* as many may send at a time, when a line stands */
   BOUND_MIN = 1 << 20,
-  IDLE_PART = 4,
+  IDLE_PART = 16,
 };
 
 void turns_init(struct turns *turns, uint64_t ceiling) {
@@ -109,9 +109,11 @@ struct turn *turns_next(struct turns *turns, uint64_t least) {
 
 static void judge_epoch(struct turns *turns, uint64_t took_ns, uint64_t drops, uint64_t asleep_ns) {
   bool has_idled = asleep_ns - turns->asleep_ns >= took_ns / IDLE_PART;
-  if (drops != turns->drops)
+  bool has_overflowed = drops != turns->drops && !turns->has_halved;
+  turns->has_halved = has_overflowed;
+  if (has_overflowed)
     turns->air_max /= 2;
-  else if (has_idled && (turns->first || turns->was_short))
+  else if (has_idled && drops == turns->drops && (turns->first || turns->was_short))
     turns->air_max += turns->air_max / 2;
   if (turns->air_max > turns->ceiling) turns->air_max = turns->ceiling;
   if (turns->air_max < BOUND_MIN) turns->air_max = BOUND_MIN;

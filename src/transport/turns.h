@@ -30,6 +30,7 @@ struct turns {
   uint64_t air_max; /* UINT64_MAX: no bound, as nobody tells of the socket */
   uint64_t ceiling; /* of air_max: all memory there is */
   bool was_short;   /* in this epoch somebody got less than asked for */
+  bool has_halved;  /* the bound, at the end of the last epoch */
   uint64_t drops, asleep_ns; /* at the epoch's begin */
 };
 
