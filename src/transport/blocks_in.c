@@ -208,6 +208,13 @@ static uint64_t useful_grant(const struct blocks_in *in) {
 
 bool blocks_in_is_starved(const struct blocks_in *in) { return in->granted - in->opened < useful_grant(in); }
 
+/* What a turn allows of the step, in whole blocks of the largest size: the rest would lie about unused. */
+static uint64_t step_by_turn(struct blocks_in *in, uint64_t step) {
+  uint64_t block = useful_grant(in), left = in->granted - in->opened;
+  uint64_t may = turns_ask(in->turns, &in->turn, step, block);
+  return may < step ? (left + may) / block * block - left : step;
+}
+
 bool blocks_in_grant(struct blocks_in *in) {
   uint64_t held = in->granted - in->released, left = in->granted - in->opened;
   uint64_t room = pool_bytes_max(in->pool) - pool_bytes_promised(in->pool);
@@ -221,7 +228,7 @@ bool blocks_in_grant(struct blocks_in *in) {
   uint64_t step = target - held;
   /* Small steps are worth a frame only when the peer is about to run dry. */
   if (step < target / 4 && left > target / 4 && !blocks_in_is_starved(in)) return false;
-  if (in->turns && (step = turns_ask(in->turns, &in->turn, step, useful_grant(in))) == 0) return false;
+  if (in->turns && (step = step_by_turn(in, step)) == 0) return false;
   if (!pool_promise(in->pool, step)) return false;
   in->granted += step;
   if (in->turns) turns_on_granted(in->turns, &in->turn, step);
