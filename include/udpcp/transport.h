@@ -14,7 +14,7 @@
 enum { CONTROL_BYTES_MAX = 256 * 1024 }; /* unacknowledged bytes of the control stream, each way */
 
 struct conn;
-struct turns; /* a listener's */
+struct turns;         /* a listener's */
 struct conn_observer; /* udpcp/observe.h */
 
 enum congestion_kind { CONGESTION_AUTO, CONGESTION_CUBIC, CONGESTION_BBR, CONGESTION_BACKGROUND };

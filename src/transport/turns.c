@@ -8,7 +8,7 @@
 
 enum {
   SOCKET_PART = 4,    /* what the kernel counts against the buffer is more than the payload */
-  PIECES_AT_ONCE = 8, /* as many may send at a time, when a line stands */
+  PIECES_AT_ONCE = 4, /* as many may send at a time, when a line stands */
   BOUND_MIN = 1 << 20,
   IDLE_PART = 16,
 };
@@ -35,9 +35,7 @@ static void drop_fresh(struct turns *turns, struct turn *turn, uint64_t bytes) {
   turn->fresh -= bytes;
 }
 
-void turns_on_used(struct turns *turns, struct turn *turn, uint64_t bytes) {
-  drop_fresh(turns, turn, bytes);
-}
+void turns_on_used(struct turns *turns, struct turn *turn, uint64_t bytes) { drop_fresh(turns, turn, bytes); }
 
 void turns_on_granted(struct turns *turns, struct turn *turn, uint64_t bytes) {
   settle(turns, turn);

@@ -26,11 +26,11 @@ struct turns {
   struct turn *first, **end; /* the line */
   uint32_t members;
   uint64_t epoch, epoch_end_ns;
-  uint64_t air[2];  /* sums of `fresh`, by the epoch's parity: the current and the last one */
-  uint64_t air_max; /* UINT64_MAX: no bound, as nobody tells of the socket */
-  uint64_t ceiling; /* of air_max: all memory there is */
-  bool was_short;   /* in this epoch somebody got less than asked for */
-  bool has_halved;  /* the bound, at the end of the last epoch */
+  uint64_t air[2];           /* sums of `fresh`, by the epoch's parity: the current and the last one */
+  uint64_t air_max;          /* UINT64_MAX: no bound, as nobody tells of the socket */
+  uint64_t ceiling;          /* of air_max: all memory there is */
+  bool was_short;            /* in this epoch somebody got less than asked for */
+  bool has_halved;           /* the bound, at the end of the last epoch */
   uint64_t drops, asleep_ns; /* at the epoch's begin */
 };
 

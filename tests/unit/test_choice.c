@@ -71,11 +71,30 @@ static void a_queue_means_congestion(void) {
   CU_ASSERT(!changes(10300, 200, 400));
 }
 
+/* The CPU, not the path, made the handshake slow. */
+static void a_short_round_trip_after_a_slow_handshake_changes_it(void) {
+  struct rtt rtt = rtt_of(50000, 50000), least_long = rtt_of(4000, 9000), shorter = rtt_of(3999, 9000);
+  CU_ASSERT_STRING_EQUAL(taken(CONGESTION_AUTO, 50000), "bbr");
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &rtt));
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &least_long));
+  CU_ASSERT_PTR_EQUAL(choice_on_rtt(&choice, &shorter), &congestion_cubic);
+  CU_ASSERT(strstr(choice.why, "short") != NULL);
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &shorter));
+  for (uint64_t number = 0; number < 300; number += 100)
+    CU_ASSERT(!changes(number, 200, 300));
+  CU_ASSERT(changes(300, 200, 300)); /* losses may still tell otherwise, and then for good */
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &shorter));
+  taken(CONGESTION_BBR, 50000);
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &shorter));
+}
+
 static void what_was_asked_for_stays(void) {
   taken(CONGESTION_CUBIC, 200);
   for (uint64_t number = 0; number < 1000; number += 100)
     CU_ASSERT(!changes(number, 200, 200));
 }
 
-UNIT_MAIN(UNIT_CASE(begins_by_the_round_trip), UNIT_CASE(four_events_without_a_queue_change_it),
-          UNIT_CASE(a_queue_means_congestion), UNIT_CASE(what_was_asked_for_stays))
+UNIT_MAIN(UNIT_CASE(begins_by_the_round_trip),
+          UNIT_CASE(a_short_round_trip_after_a_slow_handshake_changes_it),
+          UNIT_CASE(four_events_without_a_queue_change_it), UNIT_CASE(a_queue_means_congestion),
+          UNIT_CASE(what_was_asked_for_stays))
