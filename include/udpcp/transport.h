@@ -188,17 +188,11 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
                                   size_t *reply_size);
 /* Forgets and frees a connection. */
 void listener_remove(struct listener *listener, struct conn *conn);
-/* What the caller's loop knows of its socket and its thread, by counters since ever. */
-struct listener_load {
-  uint64_t socket_bytes; /* room of the receive buffer */
-  uint64_t drops;        /* datagrams it had no room for */
-  uint64_t asleep_ns;
-};
-/* Once a turn of the caller's loop. Connections take turns by it when they are many (section 9); then take
- * those whose turn has come, until NULL: each is to be drained again. Returns when to call again at the
- * latest. */
-uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, const struct listener_load *load);
-struct conn *listener_next_granted(struct listener *listener);
+/* Once a turn of the caller's loop: many connections take turns by it (section 9). `socket_bytes`: room of
+ * the receive buffer; the others count since ever. Returns when to call again at the latest. */
+uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, uint64_t socket_bytes, uint64_t drops,
+                          uint64_t asleep_ns);
+struct conn *listener_next_granted(struct listener *listener); /* then: to be drained again, until NULL */
 uint32_t listener_count(const struct listener *listener);
 void listener_get_stats(const struct listener *listener, struct listener_stats *stats);
 /* Frees every connection too. Takes NULL. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "crowd.h"
 #include "options.h"
 #include "progress.h"
 #include "pump.h"
@@ -280,24 +281,9 @@ static void on_woken(void *context, uint64_t now_ns, uint64_t absent_ns) {
   }
 }
 
-/* Senders take turns when they are many. Returns when to look again. */
-static uint64_t take_turns(struct receiving *receiving, uint64_t now_ns) {
-  struct udp_stats stats;
-  udp_get_stats(pump_udp(receiving->pump), &stats);
-  const struct listener_load load = {.socket_bytes = (uint64_t)stats.receive_buffer,
-                                     .drops = stats.kernel_drops,
-                                     .asleep_ns = pump_asleep_ns(receiving->pump)};
-  uint64_t again_ns = listener_on_turn(receiving->listener, now_ns, &load);
-  for (struct conn *conn; (conn = listener_next_granted(receiving->listener));) {
-    struct session *session = pump_find(receiving->pump, conn);
-    if (session) pump_touch(receiving->pump, session);
-  }
-  return again_ns;
-}
-
 static uint64_t on_tick(void *context, uint64_t now_ns) {
   struct receiving *receiving = context;
-  uint64_t again_ns = take_turns(receiving, now_ns);
+  uint64_t again_ns = crowd_take_turns(receiving->pump, receiving->listener, now_ns);
   if (receiving->leave_ns != 0) {
     if (now_ns >= receiving->leave_ns) pump_stop(receiving->pump);
     return receiving->leave_ns;

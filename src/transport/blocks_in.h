@@ -49,7 +49,7 @@ struct blocks_in {
   uint64_t granted, opened, released;
   uint64_t bytes_received; /* payload, without duplicates */
   struct turns *turns;     /* NULL: nobody to take turns with */
-  struct turn turn;
+  struct turns_member turn;
 };
 
 int blocks_in_init(struct blocks_in *in, struct pool *pool, uint64_t window);

@@ -365,12 +365,13 @@ struct conn *listener_on_datagram(struct listener *listener, uint64_t now_ns, co
   return conn;
 }
 
-uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, const struct listener_load *load) {
-  return turns_on_clock(&listener->turns, now_ns, load->socket_bytes, load->drops, load->asleep_ns);
+uint64_t listener_on_turn(struct listener *listener, uint64_t now_ns, uint64_t socket_bytes, uint64_t drops,
+                          uint64_t asleep_ns) {
+  return turns_on_clock(&listener->turns, now_ns, socket_bytes, drops, asleep_ns);
 }
 
 struct conn *listener_next_granted(struct listener *listener) {
-  struct turn *turn;
+  struct turns_member *turn;
   while ((turn = turns_next(&listener->turns, pool_class_bytes(POOL_CLASSES - 1)))) {
     void *at = (char *)turn - offsetof(struct conn, blocks_in.turn);
     struct conn *conn = at;

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 enum {
-  SOCKET_PART = 4,    /* what the kernel counts against the buffer is more than the payload */
+  SOCKET_PART = 8,    /* a longer queue only makes all of it fall out of the caches */
   PIECES_AT_ONCE = 4, /* as many may send at a time, when a line stands */
   BOUND_MIN = 1 << 20,
   IDLE_PART = 16,
@@ -23,11 +23,11 @@ void turns_init(struct turns *turns, uint64_t ceiling) {
 static uint64_t air_of(const struct turns *turns) { return turns->air[0] + turns->air[1]; }
 
 /* What has grown old is in no sum any more. */
-static void settle(const struct turns *turns, struct turn *turn) {
+static void settle(const struct turns *turns, struct turns_member *turn) {
   if (turns->epoch - turn->epoch > 1) turn->fresh = 0;
 }
 
-static void drop_fresh(struct turns *turns, struct turn *turn, uint64_t bytes) {
+static void drop_fresh(struct turns *turns, struct turns_member *turn, uint64_t bytes) {
   settle(turns, turn);
   if (bytes > turn->fresh) bytes = turn->fresh;
   assert(turns->air[turn->epoch % 2] >= bytes);
@@ -35,9 +35,11 @@ static void drop_fresh(struct turns *turns, struct turn *turn, uint64_t bytes) {
   turn->fresh -= bytes;
 }
 
-void turns_on_used(struct turns *turns, struct turn *turn, uint64_t bytes) { drop_fresh(turns, turn, bytes); }
+void turns_on_used(struct turns *turns, struct turns_member *turn, uint64_t bytes) {
+  drop_fresh(turns, turn, bytes);
+}
 
-void turns_on_granted(struct turns *turns, struct turn *turn, uint64_t bytes) {
+void turns_on_granted(struct turns *turns, struct turns_member *turn, uint64_t bytes) {
   settle(turns, turn);
   uint64_t fresh = turn->fresh + bytes;
   drop_fresh(turns, turn, turn->fresh);
@@ -48,7 +50,7 @@ void turns_on_granted(struct turns *turns, struct turn *turn, uint64_t bytes) {
 
 /* ---- the line ---- */
 
-static void line_up(struct turns *turns, struct turn *turn) {
+static void line_up(struct turns *turns, struct turns_member *turn) {
   if (turn->is_waiting) return;
   turn->is_waiting = true;
   turn->next = NULL;
@@ -56,9 +58,9 @@ static void line_up(struct turns *turns, struct turn *turn) {
   turns->end = &turn->next;
 }
 
-static void step_out(struct turns *turns, struct turn *turn) {
+static void step_out(struct turns *turns, struct turns_member *turn) {
   if (!turn->is_waiting) return;
-  struct turn **at = &turns->first;
+  struct turns_member **at = &turns->first;
   while (*at != turn)
     at = &(*at)->next;
   *at = turn->next;
@@ -66,19 +68,19 @@ static void step_out(struct turns *turns, struct turn *turn) {
   turn->is_waiting = false;
 }
 
-void turns_join(struct turns *turns, struct turn *turn) {
-  *turn = (struct turn){.epoch = turns->epoch};
+void turns_join(struct turns *turns, struct turns_member *turn) {
+  *turn = (struct turns_member){.epoch = turns->epoch};
   turns->members++;
 }
 
-void turns_leave(struct turns *turns, struct turn *turn) {
+void turns_leave(struct turns *turns, struct turns_member *turn) {
   assert(turns->members > 0);
   drop_fresh(turns, turn, UINT64_MAX);
   step_out(turns, turn);
   turns->members--;
 }
 
-uint64_t turns_ask(struct turns *turns, struct turn *turn, uint64_t want, uint64_t least) {
+uint64_t turns_ask(struct turns *turns, struct turns_member *turn, uint64_t want, uint64_t least) {
   if (turns->members < 2 || turns->air_max == UINT64_MAX) return want;
   uint64_t air = air_of(turns), room = air < turns->air_max ? turns->air_max - air : 0;
   bool is_next = turn->is_called || !turns->first;
@@ -95,8 +97,8 @@ uint64_t turns_ask(struct turns *turns, struct turn *turn, uint64_t want, uint64
   return may;
 }
 
-struct turn *turns_next(struct turns *turns, uint64_t least) {
-  struct turn *turn = turns->first;
+struct turns_member *turns_next(struct turns *turns, uint64_t least) {
+  struct turns_member *turn = turns->first;
   if (!turn || (air_of(turns) + least > turns->air_max && turns->members > 1)) return NULL;
   step_out(turns, turn);
   turn->is_called = true;

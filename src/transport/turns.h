@@ -14,8 +14,8 @@
 #define TURNS_EPOCH_NS (50 * NS_PER_MS) /* credit counts as in the air for one to two of these */
 
 /* The place of one connection. */
-struct turn {
-  struct turn *next; /* in line */
+struct turns_member {
+  struct turns_member *next; /* in line */
   bool is_waiting;
   bool is_called; /* at the head of the line, and asked now */
   uint64_t fresh; /* granted in `epoch` or the one before and not used yet */
@@ -23,7 +23,7 @@ struct turn {
 };
 
 struct turns {
-  struct turn *first, **end; /* the line */
+  struct turns_member *first, **end; /* the line */
   uint32_t members;
   uint64_t epoch, epoch_end_ns;
   uint64_t air[2];           /* sums of `fresh`, by the epoch's parity: the current and the last one */
@@ -35,18 +35,18 @@ struct turns {
 };
 
 void turns_init(struct turns *turns, uint64_t ceiling);
-void turns_join(struct turns *turns, struct turn *turn);
-void turns_leave(struct turns *turns, struct turn *turn);
+void turns_join(struct turns *turns, struct turns_member *turn);
+void turns_leave(struct turns *turns, struct turns_member *turn);
 /* How much of `want` may be granted now: at least `least`, or 0: it waits in line, if it did not already. */
-uint64_t turns_ask(struct turns *turns, struct turn *turn, uint64_t want, uint64_t least);
-void turns_on_granted(struct turns *turns, struct turn *turn, uint64_t bytes);
+uint64_t turns_ask(struct turns *turns, struct turns_member *turn, uint64_t want, uint64_t least);
+void turns_on_granted(struct turns *turns, struct turns_member *turn, uint64_t bytes);
 /* The peer has used that much of what it was granted. */
-void turns_on_used(struct turns *turns, struct turn *turn, uint64_t bytes);
+void turns_on_used(struct turns *turns, struct turns_member *turn, uint64_t bytes);
 /* Time goes on; the counters are of the receiver's socket and thread since ever. Returns when it wants to
  * hear of the time again at the latest. */
 uint64_t turns_on_clock(struct turns *turns, uint64_t now_ns, uint64_t socket_bytes, uint64_t drops,
                         uint64_t asleep_ns);
 /* Takes the head of the line when there is room for `least`: it is to ask again now. NULL: nobody. */
-struct turn *turns_next(struct turns *turns, uint64_t least);
+struct turns_member *turns_next(struct turns *turns, uint64_t least);
 
 #endif
