@@ -32,8 +32,7 @@ struct conn_config {
   bool address_validated;    /* server: the client came with a good token */
   uint64_t window_bytes;     /* block bytes granted to the peer beyond what was released */
   size_t datagram_bytes_max; /* cap of a UDP payload sent and accepted */
-  uint64_t
-      idle_timeout_ns; /* silence after which the peer counts as gone; the smaller of both ends' is used */
+  uint64_t idle_timeout_ns;  /* silence after which the peer is gone; the smaller of both ends' is used */
   uint64_t handshake_timeout_ns;
   uint64_t rate_bytes_per_s_max; /* --bwlimit, 0: none */
   uint64_t protection; /* suites offered: bits of enum protection_suite; the lowest common one is used */
