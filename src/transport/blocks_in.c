@@ -221,8 +221,10 @@ bool blocks_in_grant(struct blocks_in *in) {
   uint64_t target = (held + room) / 2; /* what is held equals what is then still free */
   uint64_t least = held - left + useful_grant(in);
   if (target < least) target = least;
-  /* Who comes first, and alone, is not to hold credit for long when others come. */
-  if (in->turns && target > GRANT_FIRST_BYTES + in->opened) target = GRANT_FIRST_BYTES + in->opened;
+  /* Who comes first, and alone, is not to hold credit for long when others come; a start-up that quadruples
+   * its window in a round trip (bbr_ramp.c) is not held up. */
+  uint64_t earned = GRANT_FIRST_BYTES + GRANT_GROWTH * in->opened;
+  if (in->turns && target > earned) target = earned;
   if (target > in->window) target = in->window;
   if (target <= held) return false;
   uint64_t step = target - held;

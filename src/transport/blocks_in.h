@@ -14,7 +14,8 @@ enum {
   BLOCKS_READY_MAX = 4096,    /* whole, not yet taken by the user: as many as a sender may have open */
   BLOCK_FRAGMENT_RANGES = 64, /* holes a block may have */
   BLOCKS_FINISHED_RANGES = 4096,
-  GRANT_FIRST_BYTES = 2 << 20, /* beyond what was used so far: more than any start-up asks for */
+  GRANT_FIRST_BYTES = 2 << 20, /* beyond what was earned so far: so many times what was used */
+  GRANT_GROWTH = 4,
 };
 
 /* A block of which fragments are missing. */
