@@ -219,7 +219,8 @@ static void the_first_one_gets_a_start(void) {
     open_one(0, number);
     blocks_in_grant(&in[0]);
   }
-  CU_ASSERT(left_of(0) > 3 * GRANT_FIRST_BYTES && left_of(0) <= GRANT_GROWTH * GRANT_FIRST_BYTES); /* by use */
+  CU_ASSERT(left_of(0) > 3 * GRANT_FIRST_BYTES &&
+            left_of(0) <= GRANT_GROWTH * GRANT_FIRST_BYTES); /* by use */
   clear_all(1);
 }
 
