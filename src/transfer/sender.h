@@ -131,6 +131,7 @@ struct sender {
   uint32_t blocks_used;                       /* of the table, ever */
   struct out_block *ready_first, *ready_last; /* read and not yet taken by the connection */
   size_t bytes_held;                          /* of the pool */
+  size_t bytes_waiting;                       /* of them, not yet taken by the connection */
   uint64_t checked;                           /* blocks read that the receiver has */
 
   struct limits limits;

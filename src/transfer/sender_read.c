@@ -30,10 +30,16 @@ unsigned sender_next_steps(const struct send_object *object) {
 
 /* ---- blocks ---- */
 
-static size_t read_ahead_limit(const struct sender *sender) {
+/* Room to read into: what the path carries twice, and no more beyond the receiver's credit than bridges the
+ * time until there is more of it. */
+static size_t read_ahead_room(const struct sender *sender) {
   struct conn_stats stats;
   conn_get_stats(sender->session.conn, &stats);
-  return READ_AHEAD_BYTES + 2 * (size_t)stats.window_bytes;
+  size_t held_max = READ_AHEAD_BYTES + 2 * (size_t)stats.window_bytes;
+  size_t waiting_max = READ_AHEAD_BYTES + (size_t)stats.credit_bytes;
+  size_t held = sender->bytes_held, waiting = sender->bytes_waiting;
+  if (held >= held_max || waiting >= waiting_max) return 0;
+  return held_max - held < waiting_max - waiting ? held_max - held : waiting_max - waiting;
 }
 
 /* NULL when memory or the places are used up for now. */
@@ -50,6 +56,7 @@ static struct out_block *new_block(struct sender *sender, uint32_t object, uint3
   *block =
       (struct out_block){.bytes = bytes, .object = object, .raw_size = raw_size, .size_class = size_class};
   sender->bytes_held += pool_class_bytes(size_class);
+  sender->bytes_waiting += pool_class_bytes(size_class);
   return block;
 }
 
@@ -60,6 +67,12 @@ void sender_free_block(struct sender *sender, struct out_block *block) {
   block->bytes = NULL;
   block->next = sender->free_blocks;
   sender->free_blocks = block;
+}
+
+/* One that the connection did not get. */
+static void drop_block(struct sender *sender, struct out_block *block) {
+  sender->bytes_waiting -= pool_class_bytes(block->size_class);
+  sender_free_block(sender, block);
 }
 
 static void push_ready(struct sender *sender, struct out_block *block) {
@@ -88,11 +101,12 @@ void sender_hand_over(struct sender *sender) {
   while (sender->ready_first) {
     struct out_block *block = sender->ready_first;
     if (!is_needed(sender, block->object)) {
-      sender_free_block(sender, pop_ready(sender));
+      drop_block(sender, pop_ready(sender));
       continue;
     }
     if (conn_send_block(sender->session.conn, block->bytes, block->raw_size + BLOCK_TRAILER_BYTES, block) < 0)
       return;
+    sender->bytes_waiting -= pool_class_bytes(block->size_class);
     sender_object(sender, block->object)->blocks_past++;
     pop_ready(sender);
   }
@@ -100,7 +114,7 @@ void sender_hand_over(struct sender *sender) {
 
 void sender_drop_ready(struct sender *sender) {
   while (sender->ready_first)
-    sender_free_block(sender, pop_ready(sender));
+    drop_block(sender, pop_ready(sender));
 }
 
 /* ---- jobs ---- */
@@ -147,13 +161,13 @@ struct read_job *sender_build_read(struct sender *sender) {
   if (!job) return NULL;
   job->count = 0;
   job->bytes = 0;
-  size_t limit = read_ahead_limit(sender);
-  if (sender->is_ahead && sender->bytes_held + READ_RESUME_BYTES > limit) limit = sender->bytes_held;
+  size_t room = read_ahead_room(sender);
+  if (sender->is_ahead && room < READ_RESUME_BYTES) room = 0;
   sender->is_ahead = false;
   while (job->count < READ_ITEMS_MAX && job->bytes < READ_JOB_BYTES) {
     struct send_object *object = next_object(sender);
     if (!object) break;
-    sender->is_ahead = sender_next_steps(object) & STEP_READ && sender->bytes_held >= limit;
+    sender->is_ahead = sender_next_steps(object) & STEP_READ && job->bytes >= room;
     if (sender->is_ahead) break;
     if (!add_item(sender, job, object)) break;
   }
@@ -173,7 +187,7 @@ static void take_block(struct sender *sender, struct send_object *object, const 
   object->blocks_past++;
   object->bytes_held += item->trailer.raw_size;
   sender->session.progress.bytes_held += item->trailer.raw_size;
-  sender_free_block(sender, item->block);
+  drop_block(sender, item->block);
   if (++sender->checked % CHECKING_EVERY == 0) sender_tell_checking(sender, object);
 }
 
@@ -188,7 +202,7 @@ static void take_item(struct sender *sender, const struct read_item *item) {
   }
   if (item->error && object->error == 0 && object->state == SEND_READING) object->error = item->error;
   if (item->block && item->error) {
-    sender_free_block(sender, item->block);
+    drop_block(sender, item->block);
   } else if (item->block) {
     take_block(sender, object, item);
   }
