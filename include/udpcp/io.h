@@ -80,8 +80,9 @@ int udp_receive(struct udp *udp, struct train *trains, int max);
 int udp_send(struct udp *udp, struct train *trains, int count, size_t *refused_size);
 void udp_get_stats(const struct udp *udp, struct udp_stats *stats);
 /* All that is sent goes to this peer, and nobody else is listened to: the kernel need not look up the way for
- * each datagram. To be called again every second or so, as long as that is true: then the way is looked at
- * anew. Ends by itself with the first error of sending; the port stays the same. */
+ * each datagram. To be called again every second or so, as long as that is true: the source address is kept
+ * until the next call finds that another way leads there. Ends by itself with the first error; the port stays
+ * the same, unless somebody else takes it just then. Does nothing for a socket bound to an address. */
 void udp_direct(struct udp *udp, const struct address *peer);
 
 /* ---- wait: one epoll with ns deadlines ---- */

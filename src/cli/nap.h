@@ -13,12 +13,12 @@
 
 struct nap {
   uint64_t since_ns; /* of what is counted: */
-  uint64_t datagrams, trains;
+  uint64_t bytes, datagrams, trains;
   bool is_on;
 };
 
-/* So many datagrams were received, in so many trains. */
-void nap_on_received(struct nap *nap, size_t datagrams, size_t trains);
+/* So many datagrams were received, of so many bytes in all, in so many trains. */
+void nap_on_received(struct nap *nap, size_t bytes, size_t datagrams, size_t trains);
 /* How long to stay away from a socket that was read empty, when the next deadline is that one. */
 uint64_t nap_ns(struct nap *nap, uint64_t now_ns, uint64_t deadline_ns);
 

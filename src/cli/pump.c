@@ -23,7 +23,7 @@ enum {
   RECEIVES_A_TURN = 4,      /* before anything is answered */
   BYTES_A_TURN = 4 * 65536, /* sent by one session before the next has its turn */
 };
-#define NAP_NS_MIN (5 * NS_PER_US)     /* the call alone takes less */
+#define SLEEP_NS_MIN (5 * NS_PER_US)   /* the call alone takes less */
 #define ABSENCE_NS NS_PER_S            /* a turn so much later than it was to be: stopped, not only slow */
 #define RAN_NS (100 * NS_PER_MS)       /* what the thread has used is looked at this often */
 #define FULL_KERNEL_NS (5 * NS_PER_MS) /* deadlines are looked at this often while nothing can be sent */
@@ -217,6 +217,13 @@ static size_t route(struct pump *pump, const struct train *trains, int count) {
   return datagrams;
 }
 
+static size_t bytes_in(const struct train *trains, int count) {
+  size_t bytes = 0;
+  for (int i = 0; i < count; i++)
+    bytes += trains[i].size;
+  return bytes;
+}
+
 static int receive(struct pump *pump) {
   struct train trains[TRAINS_A_RECEIVE];
   pump->is_drained = false;
@@ -224,7 +231,7 @@ static int receive(struct pump *pump) {
     int count = udp_receive(pump->udp, trains, TRAINS_A_RECEIVE);
     if (count < 0) return count;
     size_t datagrams = route(pump, trains, count);
-    nap_on_received(&pump->nap, datagrams, (size_t)count);
+    nap_on_received(&pump->nap, bytes_in(trains, count), datagrams, (size_t)count);
     pump->is_drained = count < TRAINS_A_RECEIVE;
     if (pump->is_drained) return 0;
   }
@@ -409,7 +416,7 @@ static int sleep_a_turn(struct pump *pump) {
   check_absence(pump, deadline_ns, began_ns);
   uint64_t slept_ns = asleep_ns < pump->now_ns ? pump->now_ns - asleep_ns : 0;
   pump->asleep_ns += slept_ns;
-  if (slept_ns >= NAP_NS_MIN && slept_ns * 4 >= pump->now_ns - began_ns) pump->slept_ns = pump->now_ns;
+  if (slept_ns >= SLEEP_NS_MIN && slept_ns * 4 >= pump->now_ns - began_ns) pump->slept_ns = pump->now_ns;
   return error;
 }
 

@@ -285,18 +285,20 @@ static int check_entry(const struct entry *entry) {
   return failure == 0 ? 0 : error_from_errno(failure);
 }
 
-static int join_folder(struct sink *sink, const struct entry *entry, struct folder **folder) {
+/* At the second try others have removed what was joined. */
+static int join_folder(struct sink *sink, const struct entry *entry, bool is_again, struct folder **folder) {
   size_t size = beneath_parent_size(entry->name, entry->name_size);
-  *folder = folders_join(&sink->folders, entry->name, size);
+  *folder = is_again ? NULL : folders_join(&sink->folders, entry->name, size);
   return *folder ? 0 : folders_get(&sink->folders, entry->name, size, FOLDERS_MAKE, folder);
 }
 
-static int begin(struct sink *sink, const struct entry *entry, bool dry, struct sink_file **file) {
+static int begin(struct sink *sink, const struct entry *entry, bool dry, bool is_again,
+                 struct sink_file **file) {
   struct folder *folder;
   char last[256];
   beneath_last(entry->name, entry->name_size, last);
   int result = dry ? part_folder(sink, entry->name, entry->name_size, FOLDERS_LOOK, &folder)
-                   : join_folder(sink, entry, &folder);
+                   : join_folder(sink, entry, is_again, &folder);
   if (result < 0) return dry && result == ERR_NOT_FOUND ? 0 : result;
   /* What stands there after all, and is not to be replaced, shows when the file gets its name. */
   bool is_sure = !dry && sink->overwrite == OVERWRITE_NEVER && entry->size <= UNNAMED_BYTES_MAX &&
@@ -315,7 +317,7 @@ int sink_begin(struct sink *sink, const struct entry *entry, bool dry, struct si
   if (result < 0) return result;
   result = ERR_NOT_FOUND;
   for (int i = 0; i < FOLDER_TRIES && result == ERR_NOT_FOUND; i++)
-    result = begin(sink, entry, dry, file);
+    result = begin(sink, entry, dry, i > 0, file);
   if (result < 0 && !dry)
     folders_tidy(&sink->folders, entry->name, beneath_parent_size(entry->name, entry->name_size));
   return result;

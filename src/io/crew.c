@@ -37,7 +37,8 @@ struct crew {
   pthread_cond_t has_batch, has_finished;
   bool is_stopping; /* under the lock */
   /* The batch. Changed only while the ticket is closed, and a value read is believed only when the ticket
-   * could be taken afterwards: then no job of this batch was done in full, so none of the next was begun. */
+   * could be taken afterwards: then no job of this batch was done in full, so none of the next was begun.
+   * Who reads a value of the next batch has, by release and acquire, the closed ticket too. */
   _Atomic(crew_job *) job;
   _Atomic(void *) context;
   _Atomic uint32_t count, grain;
@@ -69,7 +70,7 @@ static void pause_a_moment(void) {
 
 static bool has_work(const struct crew *crew) {
   uint64_t ticket = atomic_load(&crew->ticket);
-  return (uint32_t)ticket < atomic_load_explicit(&crew->count, memory_order_relaxed);
+  return (uint32_t)ticket < atomic_load_explicit(&crew->count, memory_order_acquire);
 }
 
 /* Takes a few jobs and runs them. False: there were none. */
@@ -79,10 +80,10 @@ static bool run_some(struct crew *crew, unsigned lane) {
   void *context;
   uint32_t first, count, grain;
   do {
-    job = atomic_load_explicit(&crew->job, memory_order_relaxed);
-    context = atomic_load_explicit(&crew->context, memory_order_relaxed);
-    count = atomic_load_explicit(&crew->count, memory_order_relaxed);
-    grain = atomic_load_explicit(&crew->grain, memory_order_relaxed);
+    job = atomic_load_explicit(&crew->job, memory_order_acquire);
+    context = atomic_load_explicit(&crew->context, memory_order_acquire);
+    count = atomic_load_explicit(&crew->count, memory_order_acquire);
+    grain = atomic_load_explicit(&crew->grain, memory_order_acquire);
     first = (uint32_t)ticket;
     if (first >= count) return false;
     if (grain > count - first) grain = count - first;
@@ -165,10 +166,10 @@ void crew_run(struct crew *crew, size_t count, size_t grain, crew_job *job, void
       job(context, i, 0);
     return;
   }
-  atomic_store_explicit(&crew->job, job, memory_order_relaxed);
-  atomic_store_explicit(&crew->context, context, memory_order_relaxed);
-  atomic_store_explicit(&crew->count, (uint32_t)count, memory_order_relaxed);
-  atomic_store_explicit(&crew->grain, (uint32_t)grain, memory_order_relaxed);
+  atomic_store_explicit(&crew->job, job, memory_order_release);
+  atomic_store_explicit(&crew->context, context, memory_order_release);
+  atomic_store_explicit(&crew->count, (uint32_t)count, memory_order_release);
+  atomic_store_explicit(&crew->grain, (uint32_t)grain, memory_order_release);
   atomic_store_explicit(&crew->done, 0, memory_order_relaxed);
   atomic_store(&crew->ticket, ((ticket >> 32) + 1) << 32);
   if (atomic_load(&crew->asleep) > 0) {

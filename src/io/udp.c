@@ -248,5 +248,10 @@ int udp_receive(struct udp *udp, struct train *trains, int max) {
     assert(!is_our_bug(failure));
     if (is_unreachable(failure)) udp->stats.unreachable++;
   }
+  /* A connected socket hears what any router says of any datagram, and believes none of it. */
+  if (failure != 0 && !is_unreachable(failure) && udp->is_direct) {
+    udp_direct_end(udp);
+    return 0;
+  }
   return failure == 0 || is_unreachable(failure) ? 0 : error_from_errno(failure);
 }

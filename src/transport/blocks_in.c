@@ -212,7 +212,8 @@ bool blocks_in_is_starved(const struct blocks_in *in) { return in->granted - in-
 static uint64_t step_by_turn(struct blocks_in *in, uint64_t step) {
   uint64_t block = useful_grant(in), left = in->granted - in->opened;
   uint64_t may = turns_ask(in->turns, &in->turn, step, block);
-  return may < step ? (left + may) / block * block - left : step;
+  if (may == 0 || may >= step) return may < step ? 0 : step;
+  return (left + may) / block * block - left;
 }
 
 bool blocks_in_grant(struct blocks_in *in) {

@@ -1,7 +1,7 @@
 /* choice: see the header. */
 #include "transport/choice.h"
 
-enum { LONE_LOSSES_ENOUGH = 4 };
+enum { LONE_LOSSES_ENOUGH = 4, LOOKS = 64 /* later a path of nearly that length may have a lucky moment */ };
 static const char short_path[] = "a short round trip: losses are told at once";
 #define QUEUE_NS_MIN (100 * NS_PER_US) /* less is timers and thinned acknowledgements, not a queue */
 
@@ -14,14 +14,16 @@ const struct congestion_ops *choice_begin(struct choice *choice, enum congestion
   *choice = (struct choice){.why = "as asked"};
   if (asked != CONGESTION_AUTO) return kinds[asked];
   choice->is_open = !is_long;
-  choice->is_by_handshake = is_long;
+  choice->looks_left = is_long ? LOOKS : 0;
   choice->why = is_long ? "a long round trip: loss need not mean congestion" : short_path;
   return is_long ? &congestion_bbr : &congestion_cubic;
 }
 
 const struct congestion_ops *choice_on_rtt(struct choice *choice, const struct rtt *rtt) {
-  if (!choice->is_by_handshake || rtt->min_ns >= LONG_PATH_RTT_NS) return NULL;
-  choice->is_by_handshake = false;
+  if (choice->looks_left == 0) return NULL;
+  choice->looks_left--;
+  if (rtt->min_ns >= LONG_PATH_RTT_NS) return NULL;
+  choice->looks_left = 0;
   choice->is_open = true;
   choice->why = short_path;
   return &congestion_cubic;

@@ -14,9 +14,9 @@
 #define LONG_PATH_RTT_NS (4 * NS_PER_MS) /* from here on `auto` does without CUBIC */
 
 struct choice {
-  const char *why;      /* an English phrase for the user */
-  bool is_open;         /* it may still change for losses */
-  bool is_by_handshake; /* a long handshake was all there was to go by */
+  const char *why;     /* an English phrase for the user */
+  bool is_open;        /* it may still change for losses */
+  uint32_t looks_left; /* at round trips, where a long handshake was all there was to go by */
   uint32_t lone_losses;
   uint64_t event_end; /* losses of packets below this number belong to the event already counted */
 };

@@ -5,6 +5,7 @@
  *   conn_output.c    a datagram goes out: what to put into it, in which order
  *   conn_recovery.c  what an acknowledgement, a loss or a timer does to what was sent
  *   conn_acks.c      how often the peer is to acknowledge
+ *   conn_repeat.c    the few words the other end waits for, said again before they are known to be lost
  *   conn_silence.c, conn_black_hole.c  what a time without answers was, and losses by size
  *   lanes.c          packets of a batch sealed or opened on several threads
  *
@@ -37,7 +38,6 @@ enum {
   CRYPTO_BYTES_MAX = 8192,    /* of one level, unread */
   CLOSE_REPEATS_MAX = 3,
   KEEPALIVE_PARTS = 3,       /* a PING after this part of the idle time */
-  ACK_PACKETS_MAX = 128,     /* asked of the peer by ACK_FREQUENCY */
   FRAGMENT_BYTES_MIN = 1100, /* what a datagram of the least size carries of a block, at least */
   PATH_BYTES_MIN = 128,      /* less than this is not worth a datagram to an address not yet validated */
 };

@@ -13,7 +13,7 @@
  * microseconds even so. */
 enum { STARTING = 32, STARTING_ON_LAN = 16, STEADY_LEAST = 8 };
 enum { FREE_WINDOW_PARTS = 2 }; /* this part of the window may be on its way before its ACK comes */
-enum { LIMITED_PACKETS_MAX = 512 };
+enum { ACK_PACKETS_MAX = 128, LIMITED_PACKETS_MAX = 512 }; /* asked of the peer by ACK_FREQUENCY */
 #define SHORT_PATH_RTT_NS NS_PER_MS
 #define STEADY_INTERVAL_NS (2 * NS_PER_MS)
 #define LIMITED_INTERVAL_NS ACK_DELAY_NS_DEFAULT

@@ -70,7 +70,7 @@ void openings_add(struct openings *openings, const struct address *from, uint8_t
   struct packet packet;
   assert(openings->count < OPENINGS_MAX);
   struct opening *opening = &openings->packets[openings->count++];
-  *opening = (struct opening){.bytes = bytes};
+  *opening = (struct opening){.bytes = bytes, .error = ERR_UNAUTHENTIC}; /* until it was run */
   if (packet_read(&packet, bytes, size) != 0) return;
   struct conn *conn = find(context, &packet.destination);
   if (!conn || !is_for_lanes(conn, from, &packet)) return;
