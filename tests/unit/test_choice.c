@@ -88,6 +88,15 @@ static void a_short_round_trip_after_a_slow_handshake_changes_it(void) {
   CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &shorter));
 }
 
+/* A path of nearly that length may have a lucky moment, later. */
+static void a_short_round_trip_much_later_changes_nothing(void) {
+  struct rtt rtt = rtt_of(5000, 5000), shorter = rtt_of(3999, 5000);
+  taken(CONGESTION_AUTO, 5000);
+  for (int i = 0; i < 64; i++)
+    CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &rtt));
+  CU_ASSERT_PTR_NULL(choice_on_rtt(&choice, &shorter));
+}
+
 static void what_was_asked_for_stays(void) {
   taken(CONGESTION_CUBIC, 200);
   for (uint64_t number = 0; number < 1000; number += 100)
@@ -97,4 +106,4 @@ static void what_was_asked_for_stays(void) {
 UNIT_MAIN(UNIT_CASE(begins_by_the_round_trip),
           UNIT_CASE(a_short_round_trip_after_a_slow_handshake_changes_it),
           UNIT_CASE(four_events_without_a_queue_change_it), UNIT_CASE(a_queue_means_congestion),
-          UNIT_CASE(what_was_asked_for_stays))
+          UNIT_CASE(a_short_round_trip_much_later_changes_nothing), UNIT_CASE(what_was_asked_for_stays))

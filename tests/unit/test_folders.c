@@ -177,6 +177,17 @@ static void a_folder_in_work_is_looked_at_again(void) {
   stop(sink);
 }
 
+/* What others removed while files without names were in work in it is made anew for the next ones. */
+static void a_folder_gone_is_made_anew(void) {
+  struct sink *sink = start(OVERWRITE_NEVER);
+  struct sink_file *lost = begin(sink, "a/f");
+  CU_ASSERT_EQUAL(rmdir("in/a") == 0, !NAMES_PARTS);
+  CU_ASSERT_EQUAL(put(sink, "a/g", "hello"), 0);
+  CU_ASSERT_TRUE(scratch_holds("in/a/g", "hello"));
+  sink_abort(sink, lost);
+  stop(sink);
+}
+
 /* A folder that somebody put in the place of ours is not removed. */
 static void a_folder_exchanged_stays(void) {
   struct sink *sink = start(OVERWRITE_NEVER);
@@ -322,6 +333,7 @@ static void a_pipe_is_never_compared(void) {
 UNIT_MAIN(UNIT_CASE(a_set_forgets_what_is_removed), UNIT_CASE(folders_of_what_was_given_up_go),
           UNIT_CASE(folders_of_what_could_not_be_begun_go), UNIT_CASE(folders_of_what_failed_at_its_end_go),
           UNIT_CASE(folders_that_were_received_stay), UNIT_CASE(folders_in_work_stay),
-          UNIT_CASE(a_folder_in_work_is_looked_at_again), UNIT_CASE(a_folder_exchanged_stays),
-          UNIT_CASE(a_folder_behind_a_link_is_not_written_to), UNIT_CASE(folders_go_beside_others),
-          UNIT_CASE(a_part_exchanged_never_counts), UNIT_CASE(a_pipe_is_never_compared))
+          UNIT_CASE(a_folder_in_work_is_looked_at_again), UNIT_CASE(a_folder_gone_is_made_anew),
+          UNIT_CASE(a_folder_exchanged_stays), UNIT_CASE(a_folder_behind_a_link_is_not_written_to),
+          UNIT_CASE(folders_go_beside_others), UNIT_CASE(a_part_exchanged_never_counts),
+          UNIT_CASE(a_pipe_is_never_compared))
