@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_TRIES = 8 };
@@ -48,13 +49,20 @@ static void give_back(struct sink *sink) {
   pthread_mutex_unlock(&sink->lock);
 }
 
+/* In a folder that was removed file systems refuse it for various reasons. */
+static int open_error(const struct folder *folder, int failure) {
+  struct stat status;
+  if (fstat(folder->fd, &status) == 0 && status.st_nlink == 0) return ERR_NOT_FOUND;
+  return failure == EOPNOTSUPP ? ERR_AGAIN : error_from_errno(failure);
+}
+
 int unnamed_begin(struct sink *sink, struct sink_file *file, struct folder *folder) {
   if (!is_fit(sink, file, folder) || !reserve(sink)) return ERR_AGAIN;
   int result = folders_begin_part(&sink->folders, folder);
   if (result == 0) {
     file->fd = open_unnamed(folder, file->mode & 0777);
     if (file->fd < 0) {
-      result = errno == EOPNOTSUPP ? ERR_AGAIN : error_from_errno(errno);
+      result = open_error(folder, errno);
       folders_end_part(&sink->folders, folder);
     }
   }
