@@ -1,5 +1,5 @@
-/* wait_linux: what one thread waits for, with deadlines in nanoseconds, and the signals that end the program as
- * one more fd.
+/* wait_linux: what one thread waits for, with deadlines in nanoseconds, and the signals that end the program
+ * as one more fd.
  *
  * A pacer that sleeps in milliseconds sends in bursts that no queue holds; so ppoll. It is among those who
  * are told of a datagram only while it sleeps. An epoll set always is: the kernel then calls it for each

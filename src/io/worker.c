@@ -152,15 +152,16 @@ static void *thread_main(void *context) {
 }
 
 /* ---- the submitting side ---- */
-/* From one class to another, for this thread and those it makes. False when it is of another one: whoever chose
- * that for the program meant all of it. */
+/* From one class to another, for this thread and those it makes. False when it is of another one: whoever
+ * chose that for the program meant all of it. */
 static bool change_class(int from, int to) {
   const struct sched_param none = {.sched_priority = 0};
   return sched_getscheduler(0) == from && sched_setscheduler(0, to, &none) == 0;
 }
 
-/* As many as can be had; signals are for the main thread, whenever it asks for them. They have their class from
- * the beginning: where they start late, they are not allowed to change it any more (fs/sandbox_calls.c). */
+/* As many as can be had; signals are for the main thread, whenever it asks for them. They have their class
+ * from the beginning: where they start late, they are not allowed to change it any more (fs/sandbox_calls.c).
+ */
 static void start_threads(struct worker *worker, unsigned count) {
   sigset_t all, before;
   pthread_attr_t attributes;

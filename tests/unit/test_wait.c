@@ -1,5 +1,5 @@
-/* test_wait: deadlines to the microsecond, readiness of each fd, signals, that nobody is told while awake; and
- * what else io reads from the machine: the clock and randomness. */
+/* test_wait: deadlines to the microsecond, readiness of each fd, signals, that nobody is told while awake;
+ * and what else io reads from the machine: the clock and randomness. */
 #include "child.h"
 #include "udpcp/io.h"
 #include "unit.h"

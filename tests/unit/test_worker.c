@@ -254,4 +254,5 @@ UNIT_MAIN(UNIT_CASE(runs_each_piece_once), UNIT_CASE(one_thread_keeps_the_order)
           UNIT_CASE(the_fd_is_readable_while_done_pieces_wait), UNIT_CASE(a_slow_piece_holds_up_nothing_else),
           UNIT_CASE(a_finished_piece_is_announced_before_a_slow_one),
           UNIT_CASE(pieces_of_one_thing_run_in_order_and_alone),
-          UNIT_CASE(a_slow_thing_holds_up_nothing_else), UNIT_CASE(free_runs_what_was_submitted), UNIT_CASE(nobody_is_interrupted_for_a_piece))
+          UNIT_CASE(a_slow_thing_holds_up_nothing_else), UNIT_CASE(free_runs_what_was_submitted),
+          UNIT_CASE(nobody_is_interrupted_for_a_piece))
