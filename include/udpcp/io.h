@@ -85,7 +85,7 @@ void udp_get_stats(const struct udp *udp, struct udp_stats *stats);
  * the same, unless somebody else takes it just then. Does nothing for a socket bound to an address. */
 void udp_direct(struct udp *udp, const struct address *peer);
 
-/* ---- wait: one epoll with ns deadlines ---- */
+/* ---- wait: a few fds, and deadlines in ns ---- */
 struct wait;
 enum { WAIT_READ = 1, WAIT_WRITE = 2 };
 struct wait *wait_new(void);

@@ -4,12 +4,17 @@
  * piece of work. So every finished piece can be taken at once by a loop that is awake, but a sleeping one is
  * woken for several together: when the queue is empty, when WAKE_COUNT are done or when the first has waited
  * WAKE_NS. A piece that has to wait for another (`alone`) wakes nobody: whoever runs the other goes on with
- * it. The submitting side (room, submit, take_done) belongs to one thread. */
+ * it. The submitting side (room, submit, take_done) belongs to one thread.
+ *
+ * Where processors are few, a thread that wakes up takes the one of the network loop in the middle of a turn,
+ * although the loop would not miss it for another millisecond. So these threads are of the kernel's batch
+ * class: as much time as others, but nobody is interrupted for them (proto/performance.md section 3). */
 #include "udpcp/io.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -147,7 +152,16 @@ static void *thread_main(void *context) {
 }
 
 /* ---- the submitting side ---- */
-/* As many as can be had; signals are for the main thread, whenever it asks for them. */
+/* From one class to another, for this thread and those it makes. False when it is of another one: whoever
+ * chose that for the program meant all of it. */
+static bool change_class(int from, int to) {
+  const struct sched_param none = {.sched_priority = 0};
+  return sched_getscheduler(0) == from && sched_setscheduler(0, to, &none) == 0;
+}
+
+/* As many as can be had; signals are for the main thread, whenever it asks for them. They have their class
+ * from the beginning: where they start late, they are not allowed to change it any more (fs/sandbox_calls.c).
+ */
 static void start_threads(struct worker *worker, unsigned count) {
   sigset_t all, before;
   pthread_attr_t attributes;
@@ -156,12 +170,14 @@ static void start_threads(struct worker *worker, unsigned count) {
   pthread_attr_setstacksize(&attributes, STACK_BYTES);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool is_changed = change_class(SCHED_OTHER, SCHED_BATCH);
   pthread_mutex_lock(&worker->lock); /* a thread that runs early reads thread_count */
   while (failure == 0 && worker->thread_count < count) {
     failure = pthread_create(&worker->threads[worker->thread_count], &attributes, thread_main, worker);
     if (failure == 0) worker->thread_count++;
   }
   pthread_mutex_unlock(&worker->lock);
+  if (is_changed) change_class(SCHED_BATCH, SCHED_OTHER);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
 }

@@ -10,9 +10,9 @@
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -261,17 +261,17 @@ static void use_the_network(void) {
   struct iovec part = {&byte, 1};
   struct mmsghdr head = {
       .msg_hdr = {.msg_name = &name, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1}};
-  struct epoll_event event = {.events = EPOLLIN};
+  struct timespec limit = {.tv_sec = 2};
   pthread_t thread;
-  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), set = epoll_create1(EPOLL_CLOEXEC);
+  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct pollfd watched = {.fd = fd, .events = POLLIN};
   bool has_ipv6 = bind(fd, (struct sockaddr *)&name, size) == 0;
   CHILD_CHECK(getsockname(fd, (struct sockaddr *)&name, &size) == 0);
   CHILD_CHECK(pthread_create(&thread, NULL, use_memory, NULL) == 0); /* may begin late */
   enter();
-  CHILD_CHECK(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0);
   if (has_ipv6) {
     CHILD_CHECK(sendmmsg(fd, &head, 1, 0) == 1);
-    CHILD_CHECK(epoll_wait(set, &event, 1, 2000) == 1 && recvmmsg(fd, &head, 1, 0, NULL) == 1);
+    CHILD_CHECK(ppoll(&watched, 1, &limit, NULL) == 1 && recvmmsg(fd, &head, 1, 0, NULL) == 1);
   }
   CHILD_CHECK(pthread_join(thread, NULL) == 0);
   use_memory(NULL);

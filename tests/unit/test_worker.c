@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -221,8 +222,37 @@ static void free_runs_what_was_submitted(void) {
   worker_free(NULL);
 }
 
+struct asked {
+  struct work work; /* first */
+  int class;
+};
+
+static void ask_class(struct work *work) { ((struct asked *)work)->class = sched_getscheduler(0); }
+
+static int class_of_a_thread(void) {
+  struct asked asked = {.work.run = ask_class, .class = -1};
+  struct worker *worker = worker_new(1, 1);
+  worker_submit(worker, &asked.work);
+  CU_ASSERT_PTR_EQUAL(take_waiting(worker), &asked.work);
+  worker_free(worker);
+  return asked.class;
+}
+
+/* And the thread that made them is of the class it was of. */
+static void nobody_is_interrupted_for_a_piece(void) {
+  const struct sched_param none = {.sched_priority = 0};
+  if (sched_getscheduler(0) != SCHED_OTHER) return; /* chosen for these tests */
+  CU_ASSERT_EQUAL(class_of_a_thread(), SCHED_BATCH);
+  CU_ASSERT_EQUAL(sched_getscheduler(0), SCHED_OTHER);
+  CU_ASSERT_EQUAL(sched_setscheduler(0, SCHED_BATCH, &none), 0);
+  CU_ASSERT_EQUAL(class_of_a_thread(), SCHED_BATCH);
+  CU_ASSERT_EQUAL(sched_getscheduler(0), SCHED_BATCH);
+  CU_ASSERT_EQUAL(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+}
+
 UNIT_MAIN(UNIT_CASE(runs_each_piece_once), UNIT_CASE(one_thread_keeps_the_order),
           UNIT_CASE(the_fd_is_readable_while_done_pieces_wait), UNIT_CASE(a_slow_piece_holds_up_nothing_else),
           UNIT_CASE(a_finished_piece_is_announced_before_a_slow_one),
           UNIT_CASE(pieces_of_one_thing_run_in_order_and_alone),
-          UNIT_CASE(a_slow_thing_holds_up_nothing_else), UNIT_CASE(free_runs_what_was_submitted))
+          UNIT_CASE(a_slow_thing_holds_up_nothing_else), UNIT_CASE(free_runs_what_was_submitted),
+          UNIT_CASE(nobody_is_interrupted_for_a_piece))
