@@ -29,7 +29,9 @@ class Remover(threading.Thread):
         self.folder, self.is_over, self.names = folder, False, set()
 
     def run(self):
-        while not self.is_over:
+        is_last = False
+        while not is_last:  # what came while it removed the others is looked for once more
+            is_last = self.is_over
             with os.scandir(self.folder) as entries:
                 arrived = [e for e in entries if not e.name.startswith(".udpcp-") and e.is_file()]
             for entry in arrived:
